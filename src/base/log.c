@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.c - lines for people on stderr (or a descriptor), never stdout */
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+	enum log_level level;
+	int fd;
+	bool json;
+} log_state = {.level = LOG_LEVEL_NOTICE, .fd = 2, .json = false};
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",   [LOG_LEVEL_WARN] = "warning",
+	[LOG_LEVEL_NOTICE] = "notice", [LOG_LEVEL_DEBUG] = "debug",
+	[LOG_LEVEL_TRACE] = "trace",
+};
+static_assert(ARRAY_SIZE(level_names) == LOG_LEVEL_TRACE + 1,
+              "one name a level");
+
+void log_init(enum log_level level, int fd, bool json)
+{
+	log_state.level = level;
+	log_state.fd = fd;
+	log_state.json = json;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= log_state.level;
+}
+
+/* Appends one byte, escaped where a terminal or JSON would act on it. */
+static size_t put_escaped(char *out, size_t room, unsigned char c, bool json)
+{
+	int n;
+
+	if (c < 0x20 || c == 0x7f)
+		n = snprintf(out, room, json ? "\\u%04x" : "\\x%02x", c);
+	else if (json && (c == '"' || c == '\\'))
+		n = snprintf(out, room, "\\%c", c);
+	else
+		n = snprintf(out, room, "%c", c);
+	return n > 0 && (size_t)n < room ? (size_t)n : 0;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	char raw[1024], line[2048];
+	size_t len;
+	va_list ap;
+	ssize_t rc;
+	int saved = errno;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+
+	if (log_state.json)
+		len = (size_t)snprintf(line, sizeof(line),
+		                       "{\"level\":\"%s\",\"msg\":\"",
+		                       level_names[level]);
+	else
+		len = (size_t)snprintf(line, sizeof(line), "postern: ");
+	for (const char *p = raw; *p; p++)
+		len += put_escaped(line + len, sizeof(line) - len - 4,
+		                   (unsigned char)*p, log_state.json);
+	if (log_state.json) {
+		line[len++] = '"';
+		line[len++] = '}';
+	}
+	line[len++] = '\n';
+	do
+		rc = write(log_state.fd, line, len);
+	while (rc < 0 && errno == EINTR);
+	errno = saved;
+}
+
+bool log_limit_pass(struct log_limit *limit, uint32_t burst, int64_t now,
+                    uint32_t *suppressed)
+{
+	if (now - limit->window_start_ns >= NS_PER_S ||
+	    !limit->window_start_ns) {
+		limit->window_start_ns = now;
+		limit->in_window = 0;
+	}
+	if (limit->in_window >= burst) {
+		limit->suppressed++;
+		return false;
+	}
+	limit->in_window++;
+	*suppressed = limit->suppressed;
+	limit->suppressed = 0;
+	return true;
+}

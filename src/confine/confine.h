@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* confine.h - postern's own sandbox, and the filter on CMD */
+#ifndef CONFINE_CONFINE_H
+#define CONFINE_CONFINE_H
+
+#include "base/error.h"
+
+enum confine_profile {
+	CONFINE_LINK,    /* datapath of link */
+	CONFINE_SOCKETS, /* datapath of sockets: also reads the app's memory */
+};
+
+/*
+ * confine_datapath() - no capabilities, no_new_privs, non-dumpable, rlimits,
+ * seccomp allow list (generated from the #syscalls comments, kill on
+ * violation). Irreversible. nofile is the descriptor limit to keep. 0 or a
+ * negative errno with err set; the caller must exit on failure.
+ */
+_must_check_ int confine_datapath(enum confine_profile profile,
+                                  struct error *err);
+
+/*
+ * confine_app_filter() - the filter on CMD, in the process that will exec
+ * it: foreign ABIs, io_uring, TIOCSTI/TIOCLINUX, socket families nobody
+ * needs (docs/app-filter.md). Sets no_new_privs.
+ */
+struct app_filter {
+	bool packet_sockets; /* leave AF_PACKET open (--map-root, net-raw) */
+};
+_must_check_ int confine_app_filter(const struct app_filter *opts,
+                                    struct error *err);
+/*
+ * confine_app_notify() - as confine_app_filter(), plus USER_NOTIF for the
+ * socket calls of `sockets`; returns the listener's descriptor, close-on-exec.
+ */
+_must_check_ int confine_app_notify(const struct app_filter *opts,
+                                    struct error *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow.h - the middle: every conversation, judged, counted, recorded once */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/addr.h"
+#include "base/siphash.h"
+#include "flow/frontend.h"
+#include "flow/host.h"
+
+struct policy;   /* policy/policy.h */
+struct resolver; /* dns/resolver.h */
+
+/* Index and generation of a flow; gen is 1..2^24-1, 0 is "no flow". */
+struct flow_id {
+	uint32_t index;
+	uint32_t gen;
+};
+
+static inline uint64_t flow_id_pack(struct flow_id id)
+{
+	return (uint64_t)id.gen << 32 | id.index;
+}
+
+static inline struct flow_id flow_id_unpack(uint64_t v)
+{
+	return (struct flow_id){(uint32_t)v, (uint32_t)(v >> 32)};
+}
+
+enum flow_kind { FLOW_TCP, FLOW_UDP, FLOW_ECHO, FLOW_DNS_TCP };
+
+enum flow_state {
+	/* slot is unused; may do nothing */
+	FLOW_FREE,
+	/* host connect in flight; may be connected, refused, closed */
+	FLOW_CONNECTING,
+	/* both sides stand; may write, peek, consume, shut down, close */
+	FLOW_OPEN,
+	/* a side died; only flow_close() by the frontend is left */
+	FLOW_DEAD,
+};
+const char *flow_state_name(enum flow_state state);
+
+struct flow_table;
+
+struct flow_config {
+	size_t max_flows; /* slots; the descriptor limit caps it too */
+	size_t max_connecting;
+	size_t max_udp;      /* least recently used out beyond this */
+	int64_t udp_idle_ns; /* 180 s; DNS-like single exchanges 30 s */
+	struct endpoint gateway4, gateway6;   /* port 0; these translate to
+	                                         the host's loopback */
+	struct endpoint resolver4, resolver6; /* port 53 */
+	/* further addresses at which the resolver answers on port 53 */
+	struct addr resolver_aliases[4];
+	size_t nresolver_aliases;
+};
+
+/* Bindings; all borrowed. */
+struct flow_rooms {
+	const struct frontend_ops *frontend;
+	void *frontend_user;
+	const struct host_ops *host;
+	void *host_user;
+	const struct policy *policy;
+	struct resolver *resolver;
+	/* told once for each new denial; the text is the line for people */
+	void (*denied)(void *user, const char *line);
+	void *denied_user;
+	struct random_source random;
+};
+
+/* Malloc at start only. NULL: out of memory. */
+struct flow_table *flow_table_new(const struct flow_config *config,
+                                  const struct flow_rooms *rooms);
+void flow_table_free(struct flow_table *ft);
+
+/* --- TCP, called by the frontend ---------------------------------------- */
+/*
+ * flow_tcp_open() - judges t.host (after the gateway translation), then
+ * starts the host's connect. 0: *id is valid and frontend_ops.tcp_connected()
+ * or tcp_refused() follows (never from inside this call); a negative errno:
+ * refused at once (-EACCES: policy, -EMFILE/-ENOBUFS: a bound). app_ref is
+ * handed back with every call to the frontend.
+ */
+_must_check_ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
+                               uint64_t app_ref, int64_t now,
+                               struct flow_id *id);
+/* As stack_ops.tcp_write / tcp_peek / tcp_consume / tcp_shutdown. */
+ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
+                       const void *data, size_t len);
+ssize_t flow_tcp_peek(struct flow_table *ft, struct flow_id id, uint32_t offset,
+                      void *buf, size_t len);
+void flow_tcp_consume(struct flow_table *ft, struct flow_id id, uint32_t n);
+void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id);
+/*
+ * flow_want() - which host events the frontend wants told: readable again
+ * after peek said -EAGAIN is automatic (edge), nothing is polled for.
+ * flow_tcp_fd() - the host socket, for splice-like relays and TCP_INFO; -1
+ * for internal services. Never closed by the caller.
+ */
+int flow_tcp_fd(struct flow_table *ft, struct flow_id id);
+/* flow_close() - the frontend is done; reset: RST towards the host. */
+void flow_close(struct flow_table *ft, struct flow_id id, bool reset,
+                int64_t now);
+
+/* --- UDP and echo, called by the frontend ------------------------------- */
+/*
+ * flow_udp_send() - finds or makes the flow of t, judges it, sends.
+ * segment_len as in stack_ops.udp_input. 0, -EACCES (policy), -EAGAIN
+ * (dropped), another negative errno of the host's socket.
+ */
+_must_check_ int flow_udp_send(struct flow_table *ft, const struct tuple *t,
+                               uint64_t app_ref, const void *data, size_t len,
+                               size_t segment_len, int64_t now);
+_must_check_ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
+                                uint64_t app_ref, uint16_t seq,
+                                const void *data, size_t len, uint8_t ttl,
+                                int64_t now);
+
+/* --- called by host ------------------------------------------------------ */
+void flow_host_connected(struct flow_table *ft, struct flow_id id, int err,
+                         int64_t now);
+void flow_host_readable(struct flow_table *ft, struct flow_id id, int64_t now);
+void flow_host_writable(struct flow_table *ft, struct flow_id id, int64_t now);
+void flow_host_reset(struct flow_table *ft, struct flow_id id, int err,
+                     int64_t now);
+void flow_host_datagram(struct flow_table *ft, struct flow_id id,
+                        const void *data, size_t len, size_t segment_len,
+                        int64_t now);
+void flow_host_datagram_error(struct flow_table *ft, struct flow_id id, int err,
+                              const struct addr *from, int64_t now);
+void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
+                    const void *data, size_t len, int64_t now);
+/* The slot behind a live id, or NULL: fields the host room may use. */
+struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
+
+/* --- time, numbers ------------------------------------------------------- */
+int64_t flow_deadline(struct flow_table *ft);
+void flow_run(struct flow_table *ft, int64_t now);
+/* flow_turn_end() - frees what died in this turn; after each batch. */
+void flow_turn_end(struct flow_table *ft, int64_t now);
+
+struct flow_stats {
+	uint64_t opened, refused, denied, resets;
+	uint64_t bytes_app_host, bytes_host_app;
+	size_t live, live_tcp, live_udp, live_echo;
+};
+const struct flow_stats *flow_stats(struct flow_table *ft);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend.h - what flow says to the app's side (link or sockets) */
+#ifndef FLOW_FRONTEND_H
+#define FLOW_FRONTEND_H
+
+#include "base/addr.h"
+
+/*
+ * struct frontend_ops - app_ref is the reference that the frontend gave when
+ * it opened the flow. A callee may call flow_*() for any flow, also close
+ * this one. err is a negative errno.
+ */
+struct frontend_ops {
+	void (*tcp_connected)(void *user, uint64_t app_ref, int64_t now);
+	/* the flow is gone after this; do not close it */
+	void (*tcp_refused)(void *user, uint64_t app_ref, int err, int64_t now);
+	/* edge: peek until -EAGAIN or 0 (the host's end of stream) */
+	void (*tcp_readable)(void *user, uint64_t app_ref, int64_t now);
+	/* edge: write may take more */
+	void (*tcp_writable)(void *user, uint64_t app_ref, int64_t now);
+	/* the host reset or lost the flow; the flow is gone after this */
+	void (*tcp_reset)(void *user, uint64_t app_ref, int err, int64_t now);
+	/* t is the tuple as the app knows it, not the translated one */
+	void (*udp_deliver)(void *user, uint64_t app_ref, const struct tuple *t,
+	                    const void *data, size_t len, size_t segment_len,
+	                    int64_t now);
+	void (*udp_error)(void *user, uint64_t app_ref, const struct tuple *t,
+	                  int err, const struct addr *from, int64_t now);
+	void (*echo_deliver)(void *user, uint64_t app_ref,
+	                     const struct tuple *t, uint16_t seq,
+	                     const void *data, size_t len, int64_t now);
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host.h - what flow asks of the host's side (ordinary sockets) */
+#ifndef FLOW_HOST_H
+#define FLOW_HOST_H
+
+#include "base/addr.h"
+
+struct flow_id;
+
+/* struct flow_host_part - the fields of a flow that belong to host */
+struct flow_host_part {
+	int fd; /* -1: none; owned by host, closed in host_ops.close */
+	uint32_t peek_off; /* where SO_PEEK_OFF stands */
+	bool has_peek_off;
+	bool shut; /* our FIN is out */
+};
+
+/*
+ * struct host_ops - `to` is final: canonical, translated, judged. Errors are
+ * negative errnos. Nothing blocks. Answers come by flow_host_*().
+ */
+struct host_ops {
+	/* -EINPROGRESS or 0, then flow_host_connected() either way */
+	int (*tcp_connect)(void *user, struct flow_id id,
+	                   struct flow_host_part *part,
+	                   const struct endpoint *to);
+	ssize_t (*tcp_write)(void *user, struct flow_host_part *part,
+	                     const void *data, size_t len);
+	ssize_t (*tcp_peek)(void *user, struct flow_host_part *part,
+	                    uint32_t offset, void *buf, size_t len);
+	void (*tcp_consume)(void *user, struct flow_host_part *part,
+	                    uint32_t n);
+	void (*tcp_shutdown)(void *user, struct flow_host_part *part);
+	int (*udp_open)(void *user, struct flow_id id,
+	                struct flow_host_part *part, const struct endpoint *to);
+	int (*udp_send)(void *user, struct flow_host_part *part,
+	                const void *data, size_t len, size_t segment_len);
+	int (*echo_open)(void *user, struct flow_id id,
+	                 struct flow_host_part *part,
+	                 const struct endpoint *to);
+	int (*echo_send)(void *user, struct flow_host_part *part, uint16_t seq,
+	                 const void *data, size_t len, uint8_t ttl);
+	/* closes part->fd if open; reset: RST (SO_LINGER 0) */
+	void (*close)(void *user, struct flow_host_part *part, bool reset);
+};
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - everything `do` was told, as cli hands it to launch */
+#ifndef LAUNCH_CONFIG_H
+#define LAUNCH_CONFIG_H
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "policy/policy.h"
+
+enum network_mode {
+	NETWORK_SANDBOX_PASSTHROUGH,
+	NETWORK_NONE,
+	NETWORK_HOST,
+};
+
+enum frontend_choice { FRONTEND_AUTO, FRONTEND_LINK, FRONTEND_SOCKETS };
+enum link_choice { LINK_AUTO, LINK_TAP, LINK_VETH };
+enum host_uds { HOST_UDS_ALL, HOST_UDS_NONE, HOST_UDS_OPEN, HOST_UDS_CREATE };
+
+struct id_map_entry {
+	uint32_t inside, outside, count;
+};
+
+#define CONFIG_IDMAP_MAX 16
+#define CONFIG_DNS_MAX 8
+#define CONFIG_HOSTS_MAX 64
+
+struct config_host {
+	char name[256];
+	struct addr addr;
+};
+
+/*
+ * struct sandbox_config - filled by cli from the option table, read by
+ * launch. Pointers are borrowed from argv or owned by cli for the life of
+ * the program. Zero means the default unless a comment says otherwise.
+ */
+struct sandbox_config {
+	enum network_mode network;
+	enum frontend_choice frontend;
+	enum link_choice link;
+	bool frontend_forced; /* --frontend given: no fall to another */
+	bool require_netns, require_link, require_sockets, require_dns;
+	bool best_effort;
+	bool quiet;
+	enum log_level log_level;
+	int log_fd; /* -1: stderr */
+	bool log_json;
+	bool no_filter; /* --no-filter: no seccomp filter on CMD */
+	bool map_root;  /* --map-root */
+	bool sockets_direct;
+	enum host_uds host_uds;
+	bool net_raw;        /* keep CAP_NET_RAW inside (with --map-root) */
+	bool platform_given; /* one line: no application kernel */
+	bool gso_off;        /* -gso=false */
+	bool ip4_only, ip6_only;
+	unsigned int mtu;         /* 0: the default of the frame port */
+	char ifname[16];          /* "" : tap0 */
+	struct addr cidr4, cidr6; /* app address; all-zero: default */
+	unsigned int prefix4, prefix6;
+	bool cidr4_given, cidr6_given;
+	const char *cwd; /* -cwd */
+	struct policy *policy;
+	bool offline;
+	struct endpoint dns[CONFIG_DNS_MAX];
+	size_t ndns;
+	struct config_host *hosts; /* CONFIG_HOSTS_MAX of them, or NULL */
+	size_t nhosts;
+	struct id_map_entry uid_map[CONFIG_IDMAP_MAX];
+	struct id_map_entry gid_map[CONFIG_IDMAP_MAX];
+	size_t nuid_map, ngid_map;
+	unsigned int preserve_fds; /* 3..2+N kept; with preserve_fds_given */
+	bool preserve_fds_given;
+	bool close_fds;   /* close everything above stdio */
+	int ready_fd;     /* -1: none; a line is written once CMD may run */
+	int pcap_fd;      /* -1: none */
+	size_t max_flows; /* 0: from RLIMIT_NOFILE, at most 65536 */
+	char **argv;      /* CMD and its arguments, NULL-terminated */
+};
+
+/* sandbox_config_init() - the defaults of `postern do` */
+void sandbox_config_init(struct sandbox_config *c);
+
+#endif

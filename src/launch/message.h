@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.h - what monitor and datapath say to each other */
+#ifndef LAUNCH_MESSAGE_H
+#define LAUNCH_MESSAGE_H
+
+#include "base/util.h"
+
+/*
+ * One SOCK_SEQPACKET pair, one message a packet, at most one descriptor with
+ * it. A message of the wrong length or out of turn ends the receiver
+ * (OpenSSH's rule). The datapath goes away when the pair is closed.
+ */
+enum message_kind {
+	/* monitor -> datapath */
+	MSG_FRAME_PORT = 1,  /* link; a = enum frame_port_kind; one fd */
+	MSG_NOTIFY_FD,       /* sockets: the seccomp listener; one fd */
+	MSG_RESOLV_CONF,     /* text: the host's resolv.conf */
+	MSG_HOSTS,           /* text: the host's /etc/hosts */
+	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
+	                        resolver answers; a = 0 UDP, 1 TCP listener */
+	MSG_START,           /* all is sent: confine, then answer MSG_READY */
+	MSG_STOP,            /* CMD is gone: flush and exit 0 */
+	MSG_PROCESS,         /* answer to MSG_WHO: text "pid comm exe" */
+	/* datapath -> monitor */
+	MSG_READY = 64, /* confined and serving */
+	MSG_FAILED,     /* a = negative errno; text says what */
+	MSG_LINE,       /* a = log level; text is a line for people */
+	MSG_WHO,        /* who owns this app socket? */
+};
+
+#define MESSAGE_TEXT_MAX 65536
+
+struct message_head {
+	uint32_t kind; /* enum message_kind */
+	int32_t a;
+	uint32_t text_len; /* bytes that follow */
+};
+
+/*
+ * message_send() - head and text in one packet, fd along with it if >= 0.
+ * The descriptor stays the caller's. 0 or a negative errno.
+ */
+_must_check_ int message_send(int sock, enum message_kind kind, int32_t a,
+                              const void *text, size_t len, int fd);
+/*
+ * message_receive() - one packet into *head and text (room MESSAGE_TEXT_MAX);
+ * *fd is -1 or the caller's from now on. 1, 0 at the end of the pair,
+ * -EAGAIN, -EPROTO for a malformed one.
+ */
+_must_check_ int message_receive(int sock, struct message_head *head,
+                                 char *text, int *fd);
+
+#endif

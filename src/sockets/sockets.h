@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sockets.h - frontend 2: socket calls impersonated by seccomp notification */
+#ifndef SOCKETS_SOCKETS_H
+#define SOCKETS_SOCKETS_H
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "flow/frontend.h"
+
+struct loop;
+struct flow_table;
+struct sockets;
+
+struct sockets_config {
+	size_t max_sockets;
+	struct addr app4, app6; /* what getsockname() tells */
+	struct addr gateway4, resolver4, gateway6, resolver6;
+	struct addr resolver_aliases[4];
+	size_t nresolver_aliases;
+};
+
+/*
+ * sockets_new() - malloc at start only. sockets_frontend_ops() with the
+ * result as user is what flow is bound to; sockets_start() takes the
+ * listener and the flow table and adds sources LOOP_NOTIFY, LOOP_APP_SOCKET.
+ */
+struct sockets *sockets_new(const struct sockets_config *config,
+                            struct loop *loop,
+                            const struct random_source *random);
+void sockets_free(struct sockets *s);
+const struct frontend_ops *sockets_frontend_ops(void);
+_must_check_ int sockets_start(struct sockets *s, int notify_fd,
+                               struct flow_table *ft, struct error *err);
+int64_t sockets_deadline(void *s);
+void sockets_run(void *s, int64_t now);
+void sockets_turn_end(void *s, int64_t now);
+
+#endif
