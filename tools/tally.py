@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""tally - counts what a `meson test` run said, test by test
+
+Usage: tally.py TESTLOG.json TALLY. Reads meson's log (one JSON object a
+line), counts each TAP line, or the exit status where a test speaks no TAP,
+prints what failed or was skipped and why, and appends
+"PASSED FAILED SKIPPED" to the file TALLY.
+"""
+import json
+import re
+import sys
+
+RESULT = re.compile(r"^\s*(not ok|ok)\b[ \t]*(.*)$")
+SKIP = re.compile(r"#\s*skip\b:?\s*(.*)$", re.I)
+PLAN_SKIP = re.compile(r"^1\.\.0\s*#\s*skip\b:?\s*(.*)$", re.I | re.M)
+
+
+def count(test):
+    """(passed, failed, skipped, lines to show) of one meson test"""
+    passed = failed = skipped = 0
+    shown = []
+    for line in (test.get("stdout") or "").splitlines():
+        found = RESULT.match(line)
+        if not found:
+            continue
+        skip = SKIP.search(found[2])
+        if found[1] == "not ok" and "# TODO" not in line:
+            failed += 1
+            shown.append(f"  FAILED  {test['name']}: {found[2]}")
+        elif skip:
+            skipped += 1
+            shown.append(f"  skipped {test['name']}: {found[2]}")
+        else:
+            passed += 1
+    fine = test["result"] in ("OK", "SKIP", "EXPECTEDFAIL")
+    if not passed + failed + skipped:
+        if test["result"] == "SKIP":
+            why = PLAN_SKIP.search(test.get("stdout") or "")
+            shown.append(f"  skipped {test['name']}: "
+                         f"{why[1] if why else 'said so'}")
+            return 0, 0, 1, shown
+        passed, failed = (1, 0) if fine else (0, 1)
+    if not fine and not failed:
+        failed = 1  # died, timed out, or a plan that was not kept
+    if failed and not any("FAILED" in line for line in shown):
+        shown.append(f"  FAILED  {test['name']}: {test['result']}, status "
+                     f"{test.get('returncode')}")
+    return passed, failed, skipped, shown
+
+
+def main():
+    total = [0, 0, 0]
+    with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
+        for line in log:
+            passed, failed, skipped, shown = count(json.loads(line))
+            total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+            print("\n".join(shown), end="\n" if shown else "")
+    print(f"  {total[0]} passed, {total[1]} failed, {total[2]} skipped here")
+    with open(sys.argv[2], "a", encoding="ascii") as tally:
+        print(*total, file=tally)
+    sys.exit(1 if total[1] else 0)
+
+
+if __name__ == "__main__":
+    main()
