@@ -77,10 +77,31 @@ struct ip6_hdr_ {        /* RFC 8200; libc owns the plain name */
 	uint8_t dst[16];
 } __attribute__((packed));
 
+struct ip6_ext { /* RFC 8200 4.3, 4.4, 4.6 */
+	uint8_t next;
+	uint8_t len; /* in units of 8 bytes, without the first 8 */
+	uint8_t body[6];
+} __attribute__((packed));
+
+struct ip6_frag { /* RFC 8200 4.5 */
+	uint8_t next;
+	uint8_t reserved;
+	struct be16 offset; /* 8-byte units << 3, and the more flag */
+	struct be32 id;
+} __attribute__((packed));
+
+#define IP6_FRAG_MORE 1
+#define IP6_FRAG_OFFSET_MASK 0xfff8
+
+#define IP_PROTO_HOPOPTS 0
 #define IP_PROTO_ICMP 1
 #define IP_PROTO_TCP 6
 #define IP_PROTO_UDP 17
+#define IP_PROTO_ROUTING 43
+#define IP_PROTO_FRAGMENT 44
 #define IP_PROTO_ICMP6 58
+#define IP_PROTO_NONE 59
+#define IP_PROTO_DSTOPTS 60
 
 struct udp_hdr {
 	struct be16 sport, dport;
@@ -112,7 +133,111 @@ struct icmp_hdr { /* RFC 792, RFC 4443 */
 	uint8_t type;
 	uint8_t code;
 	struct be16 csum;
-	uint8_t rest[4];
+	union {
+		uint8_t rest[4];
+		struct be32 word; /* MTU (ICMPv4: the low half), pointer */
+		struct {
+			struct be16 id, seq;
+		} echo;
+	};
 } __attribute__((packed));
+static_assert(sizeof(struct icmp_hdr) == 8, "ICMP header");
+
+#define ICMP4_ECHO_REPLY 0
+#define ICMP4_UNREACHABLE 3
+#define ICMP4_SOURCE_QUENCH 4
+#define ICMP4_REDIRECT 5
+#define ICMP4_ECHO 8
+#define ICMP4_TIME_EXCEEDED 11
+#define ICMP4_PARAMETER 12
+
+#define ICMP4_FRAG_NEEDED 4 /* code of UNREACHABLE */
+
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_TOO_BIG 2
+#define ICMP6_TIME_EXCEEDED 3
+#define ICMP6_PARAMETER 4
+#define ICMP6_INFORMATIONAL 128 /* from here on not an error */
+#define ICMP6_ECHO 128
+#define ICMP6_ECHO_REPLY 129
+#define ICMP6_ROUTER_SOLICIT 133
+#define ICMP6_ROUTER_ADVERT 134
+#define ICMP6_NEIGHBOUR_SOLICIT 135
+#define ICMP6_NEIGHBOUR_ADVERT 136
+#define ICMP6_REDIRECT 137
+
+#define ICMP_TIME_IN_TRANSIT 0 /* codes of TIME_EXCEEDED, both versions */
+#define ICMP_TIME_REASSEMBLY 1
+
+#define ICMP6_PARAM_FIELD 0 /* codes of ICMP6_PARAMETER */
+#define ICMP6_PARAM_NEXT_HEADER 1
+#define ICMP6_PARAM_OPTION 2
+#define ICMP6_PARAM_FIRST_FRAGMENT 3 /* RFC 7112 */
+
+struct ndp_neighbour { /* RFC 4861 4.3, 4.4: after the ICMP header */
+	uint8_t target[16];
+} __attribute__((packed));
+
+#define NDP_NA_ROUTER 0x80 /* first byte of icmp_hdr.rest */
+#define NDP_NA_SOLICITED 0x40
+#define NDP_NA_OVERRIDE 0x20
+
+struct ndp_option {
+	uint8_t type;
+	uint8_t len; /* in units of 8 bytes, never 0 */
+} __attribute__((packed));
+
+#define NDP_OPT_SOURCE_LL 1
+#define NDP_OPT_TARGET_LL 2
+#define NDP_OPT_PREFIX 3
+#define NDP_OPT_MTU 5
+#define NDP_OPT_RDNSS 25
+
+struct ndp_opt_ll {
+	struct ndp_option opt;
+	uint8_t mac[6];
+} __attribute__((packed));
+
+struct ndp_ra { /* RFC 4861 4.2, after type, code, checksum, 4 bytes */
+	struct be32 reachable_ms, retrans_ms;
+} __attribute__((packed));
+
+struct ndp_opt_prefix {
+	struct ndp_option opt;
+	uint8_t prefix_len;
+	uint8_t flags; /* on-link 0x80, autonomous 0x40 */
+	struct be32 valid_s, preferred_s;
+	uint8_t reserved[4];
+	uint8_t prefix[16];
+} __attribute__((packed));
+
+struct ndp_opt_mtu {
+	struct ndp_option opt;
+	uint8_t reserved[2];
+	struct be32 mtu;
+} __attribute__((packed));
+
+struct ndp_opt_rdnss { /* RFC 8106 5.1, one server */
+	struct ndp_option opt;
+	uint8_t reserved[2];
+	struct be32 lifetime_s;
+	uint8_t server[16];
+} __attribute__((packed));
+
+struct dhcp4_hdr { /* RFC 2131 2, up to and with the magic cookie */
+	uint8_t op, htype, hlen, hops;
+	struct be32 xid;
+	struct be16 secs, flags;
+	uint8_t ciaddr[4], yiaddr[4], siaddr[4], giaddr[4];
+	uint8_t chaddr[16];
+	uint8_t sname[64];
+	uint8_t file[128];
+	struct be32 cookie;
+} __attribute__((packed));
+static_assert(sizeof(struct dhcp4_hdr) == 240, "BOOTP header and cookie");
+
+#define DHCP4_COOKIE 0x63825363
+#define DHCP4_SERVER_PORT 67
+#define DHCP4_CLIENT_PORT 68
 
 #endif
