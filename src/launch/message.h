@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h - what monitor and datapath say to each other */
+/* message.h - what monitor, datapath and init say to each other */
 #ifndef LAUNCH_MESSAGE_H
 #define LAUNCH_MESSAGE_H
 
 #include "base/util.h"
 
 /*
- * One SOCK_SEQPACKET pair, one message a packet, at most one descriptor with
- * it. A message of the wrong length or out of turn ends the receiver
- * (OpenSSH's rule). The datapath goes away when the pair is closed.
+ * Two SOCK_SEQPACKET pairs, monitor - datapath and monitor - app side, one
+ * message a packet, at most one descriptor with it. A message of the wrong
+ * length or out of turn ends the receiver (OpenSSH's rule). The datapath goes
+ * away when its pair is closed, the app side when its pair is.
  */
 enum message_kind {
 	/* monitor -> datapath */
-	MSG_FRAME_PORT = 1,  /* link; a = enum frame_port_kind; one fd */
+	MSG_FRAME_PORT = 1,  /* link; a = enum frame_port_kind; one fd. Comes
+	                        from the app side and is passed on */
 	MSG_NOTIFY_FD,       /* sockets: the seccomp listener; one fd */
 	MSG_RESOLV_CONF,     /* text: the host's resolv.conf */
 	MSG_HOSTS,           /* text: the host's /etc/hosts */
 	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
 	                        resolver answers; a = 0 UDP, 1 TCP listener */
-	MSG_START,           /* all is sent: confine, then answer MSG_READY */
-	MSG_STOP,            /* CMD is gone: flush and exit 0 */
+	MSG_START,           /* all is sent: confine, then answer MSG_READY.
+	                        To the app side: run CMD */
+	MSG_STOP,            /* CMD is gone: let leave what it had written (its
+	                        kernel lives on for that as long as the frame
+	                        port is open; half a second at most), exit 0 */
 	MSG_PROCESS,         /* answer to MSG_WHO: text "pid comm exe" */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
-	MSG_FAILED,     /* a = negative errno; text says what */
+	MSG_FAILED,     /* a = negative errno; text says what. From the app
+	                   side as well, until MSG_START */
 	MSG_LINE,       /* a = log level; text is a line for people */
 	MSG_WHO,        /* who owns this app socket? */
+	/* app side -> monitor (src/launch/init.h has the order) */
+	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
+	                        one fd: the pidfd of CMD */
+	MSG_APP_STOPPED,     /* CMD stopped; a = the signal */
+	MSG_APP_EXITED,      /* CMD ended; a = its wait status */
 };
 
 #define MESSAGE_TEXT_MAX 65536
@@ -37,8 +48,14 @@ struct message_head {
 };
 
 /*
+ * message_pair() - a connected pair for these messages, close-on-exec, with
+ * room for the longest of them. 0 or a negative errno.
+ */
+_must_check_ int message_pair(int pair[2]);
+/*
  * message_send() - head and text in one packet, fd along with it if >= 0.
- * The descriptor stays the caller's. 0 or a negative errno.
+ * The descriptor stays the caller's. 0 or a negative errno; -EPIPE when the
+ * other end is gone (never SIGPIPE).
  */
 _must_check_ int message_send(int sock, enum message_kind kind, int32_t a,
                               const void *text, size_t len, int fd);
@@ -49,5 +66,11 @@ _must_check_ int message_send(int sock, enum message_kind kind, int32_t a,
  */
 _must_check_ int message_receive(int sock, struct message_head *head,
                                  char *text, int *fd);
+/*
+ * message_receive_bare() - the same where no message with text is in turn:
+ * one is -EPROTO.
+ */
+_must_check_ int message_receive_bare(int sock, struct message_head *head,
+                                      int *fd);
 
 #endif
