@@ -16,11 +16,64 @@ enum policy_class {
 	POLICY_CLASS_OPEN,       /* everything else: open by default */
 	POLICY_CLASS_LOOPBACK,   /* 127/8, ::1, 0.0.0.0/8, :: */
 	POLICY_CLASS_OWN,        /* an address of the host itself */
-	POLICY_CLASS_LINK_LOCAL, /* 169.254/16, fe80::/10 */
 	POLICY_CLASS_METADATA,   /* cloud metadata services */
+	POLICY_CLASS_LINK_LOCAL, /* 169.254/16, fe80::/10 */
 	POLICY_CLASS_MULTICAST,  /* 224/4, ff00::/8, broadcast, 240/4 */
 };
 const char *policy_class_name(enum policy_class c);
+/*
+ * policy_canonical() - the address that is judged: NAT64 64:ff9b::/96 stands
+ * for the IPv4 address in it; v4-mapped is how struct addr holds IPv4.
+ */
+struct addr policy_canonical(const struct addr *a);
+
+/* enum policy_group - what follows the @ of a target */
+enum policy_group {
+	POLICY_GROUP_INTERNET, /* open and not @private */
+	POLICY_GROUP_PRIVATE,  /* RFC 1918, 100.64/10, fc00::/7, ... */
+	POLICY_GROUP_LOOPBACK,
+	POLICY_GROUP_LINK_LOCAL,
+	POLICY_GROUP_METADATA,
+	POLICY_GROUP_MULTICAST,
+	POLICY_GROUP_HOST, /* the host's own addresses */
+};
+#define POLICY_GROUPS 7u
+/* policy_group_name() - without the @ */
+const char *policy_group_name(enum policy_group g);
+/* policy_group_find() - false if there is none of this name */
+bool policy_group_find(const char *name, enum policy_group *g);
+
+#define POLICY_NAME_MAX 253
+#define POLICY_TARGET_TEXT_MAX 320
+
+enum policy_target_kind {
+	POLICY_TARGET_PREFIX,
+	POLICY_TARGET_GROUP,
+	POLICY_TARGET_NAME, /* HOST or *.HOST */
+};
+
+/* struct policy_target - TARGET[:PORT[-PORT]][/PROTO] as understood */
+struct policy_target {
+	enum policy_target_kind kind;
+	struct addr prefix; /* canonical; with len */
+	unsigned int len;   /* of the 128-bit form */
+	enum policy_group group;
+	char name[POLICY_NAME_MAX + 1]; /* canonical, without "*." */
+	bool subdomains;                /* "*.": not the name itself */
+	bool has_port, has_proto;
+	uint16_t first, last; /* 0..65535 without has_port */
+	unsigned int protos;  /* bits 1 << enum policy_proto */
+};
+
+/*
+ * policy_target_parse() - the grammar of postern-policy(5). 0 or -EINVAL
+ * with err set: "column N: " what is wrong and the nearest valid spelling.
+ */
+_must_check_ int policy_target_parse(const char *text, struct policy_target *t,
+                                     struct error *err);
+/* policy_target_format() - the canonical spelling; returns buf. */
+char *policy_target_format(const struct policy_target *t,
+                           char buf[POLICY_TARGET_TEXT_MAX]);
 
 struct policy_question {
 	struct endpoint host; /* final address; v4-mapped, NAT64, 6to4 and
@@ -41,12 +94,17 @@ void policy_free(struct policy *p);
 /*
  * policy_add() - one rule in the grammar of postern-policy(5), without its
  * first word: TARGET[:PORT[-PORT]][/tcp|/udp|/icmp]; TARGET is an address,
- * CIDR or @group (names: a later issue, refused with that text). The first
- * POLICY_ALLOW flips the default to deny. 0, -EINVAL, -ENOMEM with err set:
- * what is wrong and the nearest valid spelling.
+ * CIDR or @group (a name: see names.h). The first POLICY_ALLOW flips the
+ * default to deny. 0, -EINVAL, -ENOMEM with err set: what is wrong and the
+ * nearest valid spelling.
  */
 _must_check_ int policy_add(struct policy *p, enum policy_action action,
                             const char *text, struct error *err);
+/* policy_add_from() - the same; origin ("agent.policy:3") is copied and
+ * told by policy_rule_origin() and in the answer's reason. */
+_must_check_ int policy_add_from(struct policy *p, enum policy_action action,
+                                 const char *text, const char *origin,
+                                 struct error *err);
 /* policy_set_offline() - deny everything but loopback inside */
 void policy_set_offline(struct policy *p, bool offline);
 /*
@@ -59,6 +117,13 @@ void policy_set_offline(struct policy *p, bool offline);
 _must_check_ int policy_set_own(struct policy *p, const struct addr *own,
                                 size_t n);
 
+/* The rules as understood: ids 1..count; text is "allow 10.0.0.0/8:443". */
+uint32_t policy_rule_count(const struct policy *p);
+const char *policy_rule_text(const struct policy *p, uint32_t rule);
+const char *policy_rule_origin(const struct policy *p, uint32_t rule);
+/* policy_denies_rest() - was there an allow (or offline)? */
+bool policy_denies_rest(const struct policy *p);
+
 /*
  * policy_decide() - the one matcher: enforcement, `why` and the log call it.
  * Deny wins over allow. A closed class (all but OPEN) is allowed only by a
@@ -68,8 +133,8 @@ _must_check_ int policy_set_own(struct policy *p, const struct addr *own,
 void policy_decide(const struct policy *p, const struct policy_question *q,
                    struct policy_answer *a);
 /*
- * policy_remedy() - the option that would allow q, "--allow 10.0.0.5:80";
- * returns buf.
+ * policy_remedy() - the option that would allow q, "--allow 10.0.0.5:80",
+ * where no rule denies it (answer.rule is 0); returns buf.
  */
 char *policy_remedy(const struct policy_question *q, char *buf, size_t len);
 
