@@ -47,7 +47,8 @@ struct flow_config {
 	size_t max_flows; /* slots; the descriptor limit caps it too */
 	size_t max_connecting;
 	size_t max_udp;      /* least recently used out beyond this */
-	int64_t udp_idle_ns; /* 180 s; DNS-like single exchanges 30 s */
+	int64_t udp_idle_ns; /* 180 s, once the app spoke after an answer */
+	int64_t short_ns;    /* 30 s: single exchanges, DNS over TCP */
 	struct endpoint gateway4, gateway6;   /* port 0; these translate to
 	                                         the host's loopback */
 	struct endpoint resolver4, resolver6; /* port 53 */
@@ -64,7 +65,10 @@ struct flow_rooms {
 	void *host_user;
 	const struct policy *policy;
 	struct resolver *resolver;
-	/* told once for each new denial; the text is the line for people */
+	/*
+	 * told once for each new denial, and of an impossible state (at most
+	 * once a second); the text is the line for people. May be NULL.
+	 */
 	void (*denied)(void *user, const char *line);
 	void *denied_user;
 	struct random_source random;
@@ -118,6 +122,15 @@ _must_check_ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
                                 const void *data, size_t len, uint8_t ttl,
                                 int64_t now);
 
+/*
+ * flow_resolver_answer() - what resolver_ops.answer() is bound to for the
+ * clients that flow named (FLOW_IS_CLIENT); the owner of the resolver keeps
+ * client numbers with the top bit set for itself.
+ */
+#define FLOW_IS_CLIENT(client_) (!((client_) >> 63))
+void flow_resolver_answer(struct flow_table *ft, uint64_t client, bool tcp,
+                          const void *msg, size_t len, int64_t now);
+
 /* --- called by host ------------------------------------------------------ */
 void flow_host_connected(struct flow_table *ft, struct flow_id id, int err,
                          int64_t now);
@@ -138,11 +151,26 @@ struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
 /* --- time, numbers ------------------------------------------------------- */
 int64_t flow_deadline(struct flow_table *ft);
 void flow_run(struct flow_table *ft, int64_t now);
-/* flow_turn_end() - frees what died in this turn; after each batch. */
+/*
+ * flow_turn_end() - answers what waited (internal services), then frees what
+ * died in this turn; after each batch of events.
+ */
 void flow_turn_end(struct flow_table *ft, int64_t now);
 
+/*
+ * flow_set_closed() - true: every new flow is denied, whatever policy says
+ * (the host's own addresses are not known any more).
+ */
+void flow_set_closed(struct flow_table *ft, bool closed);
+/*
+ * flow_policy_changed() - judges every live flow again and ends those that
+ * may not go on: TCP by reset, the others in silence.
+ */
+void flow_policy_changed(struct flow_table *ft, int64_t now);
+
 struct flow_stats {
-	uint64_t opened, refused, denied, resets;
+	uint64_t opened, refused, denied, resets, expired, evicted;
+	uint64_t impossible; /* states that should not be; one flow each */
 	uint64_t bytes_app_host, bytes_host_app;
 	size_t live, live_tcp, live_udp, live_echo;
 };

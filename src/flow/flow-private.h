@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow-private.h - what the files of flow share with each other */
+#ifndef FLOW_FLOW_PRIVATE_H
+#define FLOW_FLOW_PRIVATE_H
+
+#include "base/log.h"
+#include "flow/flow.h"
+#include "policy/policy.h"
+
+#define FLOW_NONE UINT32_MAX
+#define FLOW_GEN_MAX 0xffffffu
+
+/* enum flow_list - the one doubly linked list a live flow is on */
+enum flow_list {
+	/* on none: host TCP */
+	FLOW_LIST_NONE,
+	/* one exchange at most so far, and internal services: short time-out */
+	FLOW_LIST_SHORT,
+	/* the app spoke again after an answer: long time-out */
+	FLOW_LIST_LONG,
+	FLOW_LISTS
+};
+
+enum flow_flag {
+	FLOW_F_BLOCKED = 1 << 0,  /* the last write was short: tell writable */
+	FLOW_F_INTERNAL = 1 << 1, /* served by dns, no host socket */
+	FLOW_F_REPLIED = 1 << 2,  /* a datagram came from the host */
+	FLOW_F_PENDING = 1 << 3,  /* on the pending list */
+	FLOW_F_APP_EOF = 1 << 4,  /* the app's FIN was passed on */
+};
+
+/*
+ * struct flow - one slot. host belongs to the host room, the rest to flow.
+ * `gen` is that of the next or the living flow in this slot; it moves on the
+ * moment a flow ends, so that ids go stale at once while descriptor and slot
+ * wait for the end of the turn.
+ */
+struct flow {
+	struct flow_host_part host;
+	uint32_t gen;
+	uint64_t app_ref;
+	struct tuple t;      /* as the app knows it, untranslated */
+	uint32_t hash;       /* of kind and t; UDP and echo only */
+	uint32_t prev, next; /* flow_list, or next: free and dead lists */
+	uint32_t pend_next;
+	int64_t last_ns;  /* last datagram; lists are ordered by it */
+	uint32_t service; /* FLOW_DNS_TCP: index of its struct dns_tcp */
+	int16_t err;      /* negative errno of a host side that died, or 0 */
+	uint8_t kind;     /* enum flow_kind */
+	uint8_t state;    /* enum flow_state */
+	uint8_t list;     /* enum flow_list */
+	uint8_t flags;    /* enum flow_flag */
+	bool reset;       /* dead: close the host side by RST */
+};
+
+struct flow_chain {
+	uint32_t head, tail;
+};
+
+#define DENIED_SLOTS 1024u
+#define DENIED_BURST 10u
+
+/* struct denied - which denials were told already; oldest forgotten first */
+struct denied {
+	uint64_t seen[DENIED_SLOTS]; /* keyed hashes, 0: empty; direct-mapped */
+	struct log_limit limit;
+	uint64_t unsaid; /* new denials held back by the limit */
+};
+
+struct dns_tcp;
+
+struct flow_table {
+	struct flow_config config;
+	struct flow_rooms rooms;
+	struct siphash_key key;
+	struct flow *slots;
+	uint32_t nslots;
+	uint32_t free_head, fresh; /* slots from `fresh` on were never used */
+	struct flow_chain dead, lists[FLOW_LISTS];
+	uint32_t pend_head, pend_tail;
+	uint32_t *buckets; /* slot index or FLOW_NONE; open addressing */
+	uint32_t bucket_mask;
+	size_t connecting;
+	struct flow_stats stats;
+	struct denied denied;
+	struct log_limit impossible_limit;
+	struct dns_tcp *dns_tcp;
+	bool closed;
+};
+
+/* table.c */
+struct flow *flow_get(struct flow_table *ft, struct flow_id id);
+struct flow_id flow_id_of(const struct flow_table *ft, const struct flow *f);
+/* flow_new() - a slot in state FREE with everything but gen zeroed, or NULL */
+struct flow *flow_new(struct flow_table *ft, enum flow_kind kind,
+                      const struct tuple *t, uint64_t app_ref, int64_t now);
+/* flow_end() - the id is stale from now on; the rest is done in turn_end */
+void flow_end(struct flow_table *ft, struct flow *f, bool reset);
+void flow_pend(struct flow_table *ft, struct flow *f);
+void flow_list_move(struct flow_table *ft, struct flow *f, enum flow_list to,
+                    int64_t now);
+/* flow_impossible() - resets that one flow, counts, tells */
+void flow_impossible(struct flow_table *ft, struct flow *f, const char *where,
+                     int64_t now);
+
+/* hash.c: datagram flows by (kind, tuple) */
+_must_check_ int flow_hash_init(struct flow_table *ft, size_t entries);
+void flow_hash_fini(struct flow_table *ft);
+struct flow *flow_hash_find(struct flow_table *ft, enum flow_kind kind,
+                            const struct tuple *t, uint32_t *hash);
+void flow_hash_insert(struct flow_table *ft, struct flow *f, uint32_t hash);
+void flow_hash_remove(struct flow_table *ft, struct flow *f);
+
+/* judge.c */
+enum flow_route {
+	FLOW_ROUTE_HOST,     /* allowed; *final is what to connect to */
+	FLOW_ROUTE_RESOLVER, /* served by dns */
+	FLOW_ROUTE_REFUSED,  /* nothing listens there: -ECONNREFUSED */
+	FLOW_ROUTE_DENIED,   /* policy: -EACCES, and it was told */
+};
+enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
+                           uint8_t proto, struct endpoint *final, int64_t now);
+uint8_t flow_kind_proto(enum flow_kind kind);
+
+/* denied.c */
+void denied_tell(struct flow_table *ft, const struct policy_question *q,
+                 const struct policy_answer *a, int64_t now);
+int64_t denied_deadline(const struct flow_table *ft);
+void denied_run(struct flow_table *ft, int64_t now, bool last);
+
+/* dns_tcp.c: port 53/tcp of the resolver, without a host socket */
+_must_check_ int dns_tcp_init(struct flow_table *ft);
+void dns_tcp_fini(struct flow_table *ft);
+_must_check_ int dns_tcp_open(struct flow_table *ft, struct flow *f);
+ssize_t dns_tcp_write(struct flow_table *ft, struct flow *f, const void *data,
+                      size_t len);
+ssize_t dns_tcp_peek(struct flow_table *ft, struct flow *f, uint32_t offset,
+                     void *buf, size_t len);
+void dns_tcp_consume(struct flow_table *ft, struct flow *f, uint32_t n);
+void dns_tcp_close(struct flow_table *ft, struct flow *f);
+/* dns_tcp_work() - hands whole queries to the resolver; from turn_end only */
+void dns_tcp_work(struct flow_table *ft, struct flow *f, int64_t now);
+void dns_tcp_answer(struct flow_table *ft, struct flow *f, const void *msg,
+                    size_t len, int64_t now);
+
+#endif

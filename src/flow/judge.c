@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge.c - where does this flow go, and may it? */
+#include "flow/flow-private.h"
+
+#include "wire/headers.h"
+
+#include <string.h>
+
+#define DNS_PORT 53
+
+uint8_t flow_kind_proto(enum flow_kind kind)
+{
+	switch (kind) {
+	case FLOW_TCP:
+	case FLOW_DNS_TCP:
+		return IP_PROTO_TCP;
+	case FLOW_UDP:
+		return IP_PROTO_UDP;
+	case FLOW_ECHO:
+		break;
+	}
+	return IP_PROTO_ICMP;
+}
+
+static bool is_resolver(const struct flow_config *c, const struct addr *a)
+{
+	return addr_equal(a, &c->resolver4.addr) ||
+	       addr_equal(a, &c->resolver6.addr);
+}
+
+static bool is_alias(const struct flow_config *c, const struct addr *a)
+{
+	for (size_t i = 0; i < c->nresolver_aliases; i++)
+		if (addr_equal(a, &c->resolver_aliases[i]))
+			return true;
+	return false;
+}
+
+/* The gateway stands for the host's loopback, and is judged as that. */
+static struct addr translate(const struct flow_config *c, const struct addr *a)
+{
+	struct addr loopback6 = {.b = {[15] = 1}};
+
+	if (addr_equal(a, &c->gateway4.addr))
+		return addr_ip4(127, 0, 0, 1);
+	if (addr_equal(a, &c->gateway6.addr))
+		return loopback6;
+	return *a;
+}
+
+enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
+                           uint8_t proto, struct endpoint *final, int64_t now)
+{
+	struct policy_question q = {.proto = proto};
+	struct policy_answer a;
+
+	if (is_resolver(&ft->config, &host->addr) ||
+	    (host->port == DNS_PORT && is_alias(&ft->config, &host->addr))) {
+		if (host->port == DNS_PORT && ft->rooms.resolver &&
+		    (proto == IP_PROTO_TCP || proto == IP_PROTO_UDP))
+			return FLOW_ROUTE_RESOLVER;
+		return FLOW_ROUTE_REFUSED;
+	}
+	final->addr = translate(&ft->config, &host->addr);
+	final->port = host->port;
+	q.host = *final;
+	policy_decide(ft->rooms.policy, &q, &a);
+	if (ft->closed && a.action == POLICY_ALLOW) {
+		a.action = POLICY_DENY;
+		a.rule = 0;
+		a.reason = "the host's own addresses are not known";
+	}
+	if (a.action == POLICY_ALLOW)
+		return FLOW_ROUTE_HOST;
+	ft->stats.denied++;
+	denied_tell(ft, &q, &a, now);
+	return FLOW_ROUTE_DENIED;
+}
