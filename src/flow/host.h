@@ -7,12 +7,22 @@
 
 struct flow_id;
 
+enum host_kind {
+	HOST_NONE,
+	HOST_TCP_CONNECTING,
+	HOST_TCP,
+	HOST_UDP,
+	HOST_ECHO
+};
+
 /* struct flow_host_part - the fields of a flow that belong to host */
 struct flow_host_part {
 	int fd; /* -1: none; owned by host, closed in host_ops.close */
 	uint32_t peek_off; /* where SO_PEEK_OFF stands */
+	uint8_t kind;      /* enum host_kind */
+	uint8_t ttl;       /* as last set on the socket; 0: never */
 	bool has_peek_off;
-	bool shut; /* our FIN is out */
+	bool is_ip4;
 };
 
 /*
@@ -20,7 +30,8 @@ struct flow_host_part {
  * negative errnos. Nothing blocks. Answers come by flow_host_*().
  */
 struct host_ops {
-	/* -EINPROGRESS or 0, then flow_host_connected() either way */
+	/* -EINPROGRESS or 0, then flow_host_connected() from a later event
+	   either way; another errno: refused, part->fd may be open */
 	int (*tcp_connect)(void *user, struct flow_id id,
 	                   struct flow_host_part *part,
 	                   const struct endpoint *to);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host-private.h - what the files of host share with each other */
+#ifndef HOST_HOST_PRIVATE_H
+#define HOST_HOST_PRIVATE_H
+
+#include "host/host.h"
+#include "loop/loop.h"
+
+#include <sys/socket.h>
+
+/* datagrams taken by one recvmmsg(2), each up to a train of 64 KiB */
+#define HOST_BATCH 16u
+#define HOST_DATAGRAM_MAX 65536u
+
+struct host {
+	struct host_config config;
+	struct loop *loop;
+	struct flow_table *ft;
+	bool has_peek_off4, has_peek_off6;
+	bool told_ping;
+	uint8_t *buffers; /* HOST_BATCH * HOST_DATAGRAM_MAX; also discards */
+};
+
+/* A non-blocking socket; the descriptor or a negative errno. */
+_must_check_ int host_socket(const struct endpoint *to, int type, int proto);
+/* Registers part->fd under id. */
+_must_check_ int host_watch(struct host *h, const struct flow_host_part *part,
+                            struct flow_id id, uint32_t events);
+/* Asks for ICMP errors on the error queue of a datagram socket. */
+void host_want_errors(const struct flow_host_part *part);
+/* Empties the error queue into flow_host_datagram_error(). */
+void host_read_errors(struct host *h, struct flow_id id, int fd, int64_t now);
+
+/* tcp.c */
+void host_tcp_probe(struct host *h);
+int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
+                     const struct endpoint *to);
+ssize_t host_tcp_write(void *user, struct flow_host_part *part,
+                       const void *data, size_t len);
+ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
+                      void *buf, size_t len);
+void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n);
+void host_tcp_shutdown(void *user, struct flow_host_part *part);
+void host_tcp_event(struct host *h, struct flow_id id,
+                    struct flow_host_part *part, uint32_t events, int64_t now);
+
+/* udp.c */
+int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
+                  const struct endpoint *to);
+int host_udp_send(void *user, struct flow_host_part *part, const void *data,
+                  size_t len, size_t segment_len);
+void host_udp_event(struct host *h, struct flow_id id, int fd, uint32_t events,
+                    int64_t now);
+
+/* ping.c */
+int host_echo_open(void *user, struct flow_id id, struct flow_host_part *part,
+                   const struct endpoint *to);
+int host_echo_send(void *user, struct flow_host_part *part, uint16_t seq,
+                   const void *data, size_t len, uint8_t ttl);
+void host_echo_event(struct host *h, struct flow_id id, int fd, uint32_t events,
+                     int64_t now);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host.c - the host's side of flows: sockets opened, watched, closed */
+/*
+ * THEORY
+ * Every flow has at most one ordinary socket here, made in the network
+ * namespace postern was launched in, and connected, so that the kernel keeps
+ * strangers out. Enters: the calls of `struct host_ops` with an endpoint that
+ * is final and judged, and events of kind LOOP_HOST_FLOW. Leaves: flow_host_
+ * calls, named by `struct flow_id`; an event whose flow has gone finds nothing.
+ *
+ * Payload towards the app stays in the receive queue of the TCP socket until
+ * the app's kernel acknowledged it: `host_tcp_peek` looks, `host_tcp_consume`
+ * discards. TCP sockets are watched edge-triggered, once and for all;
+ * datagram sockets by level, one batch an event, so that none starves others.
+ *
+ * Refuses: to block; to guess. Every errno is the kernel's own. Costs: one
+ * descriptor a flow; one shared buffer of `HOST_BATCH` datagrams.
+ */
+#include "host/host-private.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+/* #syscalls socket */
+int host_socket(const struct endpoint *to, int type, int proto)
+{
+	int family = addr_is_ip4(&to->addr) ? AF_INET : AF_INET6;
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int host_watch(struct host *h, const struct flow_host_part *part,
+               struct flow_id id, uint32_t events)
+{
+	struct loop_ref ref = {LOOP_HOST_FLOW, id.index, id.gen};
+
+	return loop_add(h->loop, part->fd, events, ref);
+}
+
+/* #syscalls setsockopt */
+void host_want_errors(const struct flow_host_part *part)
+{
+	int on = 1;
+
+	if (part->is_ip4)
+		setsockopt(part->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else
+		setsockopt(part->fd, IPPROTO_IPV6, IPV6_RECVERR, &on,
+		           sizeof(on));
+}
+
+/* Who sent the ICMP error behind ee; false where the kernel does not say. */
+static bool offender_of(const struct sock_extended_err *ee, struct addr *from)
+{
+	const struct sockaddr *sa = SO_EE_OFFENDER(ee);
+	struct endpoint e;
+
+	if (sa->sa_family == AF_UNSPEC ||
+	    endpoint_from_sockaddr(sa,
+	                           sa->sa_family == AF_INET
+	                                   ? sizeof(struct sockaddr_in)
+	                                   : sizeof(struct sockaddr_in6),
+	                           &e) < 0)
+		return false;
+	*from = e.addr;
+	return true;
+}
+
+static void pass_error(struct host *h, struct flow_id id, struct msghdr *msg,
+                       int64_t now)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		/* the offender's sockaddr follows the error itself */
+		union {
+			struct sock_extended_err ee;
+			uint8_t room[sizeof(struct sock_extended_err) +
+			             sizeof(struct sockaddr_in6)];
+		} e = {0};
+		struct addr from;
+		bool known;
+
+		if (!(c->cmsg_level == IPPROTO_IP &&
+		      c->cmsg_type == IP_RECVERR) &&
+		    !(c->cmsg_level == IPPROTO_IPV6 &&
+		      c->cmsg_type == IPV6_RECVERR))
+			continue;
+		memcpy(&e, CMSG_DATA(c),
+		       MIN(sizeof(e), c->cmsg_len - CMSG_LEN(0)));
+		/* local ones were the result of the send that met them */
+		if ((e.ee.ee_origin != SO_EE_ORIGIN_ICMP &&
+		     e.ee.ee_origin != SO_EE_ORIGIN_ICMP6) ||
+		    !e.ee.ee_errno || e.ee.ee_errno > 4095)
+			continue;
+		known = offender_of(&e.ee, &from);
+		flow_host_datagram_error(h->ft, id, -(int)e.ee.ee_errno,
+		                         known ? &from : NULL, now);
+	}
+}
+
+/* #syscalls recvmsg getsockopt */
+void host_read_errors(struct host *h, struct flow_id id, int fd, int64_t now)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t room[512];
+	} control;
+	struct iovec iov = {h->buffers, HOST_DATAGRAM_MAX};
+	socklen_t len = sizeof(int);
+	int err;
+
+	for (unsigned int i = 0; i < HOST_BATCH; i++) {
+		struct msghdr msg = {
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control),
+		};
+
+		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+		pass_error(h, id, &msg, now);
+		if (!flow_host_part(h->ft, id))
+			return;
+	}
+	/* a level-triggered error that nobody takes would spin */
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+}
+
+static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
+                     int64_t now)
+{
+	struct flow_id id = {index, gen};
+	struct host *h = user;
+	struct flow_host_part *part = flow_host_part(h->ft, id);
+
+	if (!part || part->fd < 0)
+		return;
+	switch ((enum host_kind)part->kind) {
+	case HOST_TCP_CONNECTING:
+	case HOST_TCP:
+		host_tcp_event(h, id, part, events, now);
+		break;
+	case HOST_UDP:
+		host_udp_event(h, id, part->fd, events, now);
+		break;
+	case HOST_ECHO:
+		host_echo_event(h, id, part->fd, events, now);
+		break;
+	case HOST_NONE:
+		break;
+	}
+}
+
+struct host *host_new(const struct host_config *config, struct loop *loop)
+{
+	struct host *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->config = *config;
+	h->loop = loop;
+	h->buffers = mmap(NULL, HOST_BATCH * HOST_DATAGRAM_MAX,
+	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                  -1, 0);
+	if (h->buffers == MAP_FAILED) {
+		free(h);
+		return NULL;
+	}
+	if (config->use_peek_off)
+		host_tcp_probe(h);
+	loop_handle(loop, LOOP_HOST_FLOW, on_event, h);
+	return h;
+}
+
+void host_bind(struct host *h, struct flow_table *ft)
+{
+	h->ft = ft;
+}
+
+void host_free(struct host *h)
+{
+	if (!h)
+		return;
+	munmap(h->buffers, HOST_BATCH * HOST_DATAGRAM_MAX);
+	free(h);
+}
+
+/* #syscalls close */
+static void close_part(void *user, struct flow_host_part *part, bool reset)
+{
+	struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+	(void)user;
+	if (part->fd < 0)
+		return;
+	if (reset &&
+	    (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
+		setsockopt(part->fd, SOL_SOCKET, SO_LINGER, &hard,
+		           sizeof(hard));
+	fd_close(&part->fd);
+}
+
+static const struct host_ops ops = {
+	.tcp_connect = host_tcp_connect,
+	.tcp_write = host_tcp_write,
+	.tcp_peek = host_tcp_peek,
+	.tcp_consume = host_tcp_consume,
+	.tcp_shutdown = host_tcp_shutdown,
+	.udp_open = host_udp_open,
+	.udp_send = host_udp_send,
+	.echo_open = host_echo_open,
+	.echo_send = host_echo_send,
+	.close = close_part,
+};
+
+const struct host_ops *host_ops(void)
+{
+	return &ops;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp.c - TCP sockets of the host: connect, write, peek, consume */
+#include "host/host-private.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+#ifndef SO_PEEK_OFF
+#define SO_PEEK_OFF 42
+#endif
+
+/* what one recvmsg may skip: IOV_MAX less one, each a buffer of this size */
+#define DISCARD_LEN HOST_DATAGRAM_MAX
+#define DISCARD_IOVS 256u
+
+static bool probe_family(int family)
+{
+	int zero = 0;
+	_auto_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero,
+	                             sizeof(zero)) == 0;
+}
+
+/* TCP has SO_PEEK_OFF since 6.9 (IPv4) and 6.11 (IPv6); tests/kernel. */
+void host_tcp_probe(struct host *h)
+{
+	h->has_peek_off4 = probe_family(AF_INET);
+	h->has_peek_off6 = probe_family(AF_INET6);
+}
+
+static void set_options(struct host *h, struct flow_host_part *part)
+{
+	int on = 1, zero = 0;
+
+	/* segments were shaped by the app's kernel: Nagle would add delay */
+	setsockopt(part->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* a peer that vanished is noticed some day (F7) */
+	setsockopt(part->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	/* urgent data is inline on both frontends (T10) */
+	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	if (part->is_ip4 ? h->has_peek_off4 : h->has_peek_off6)
+		part->has_peek_off =
+			setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &zero,
+		                   sizeof(zero)) == 0;
+}
+
+/* #syscalls connect setsockopt */
+int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
+                     const struct endpoint *to)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(to, &ss);
+	struct host *h = user;
+	int rc;
+
+	part->fd = host_socket(to, SOCK_STREAM, 0);
+	if (part->fd < 0)
+		return part->fd;
+	part->kind = HOST_TCP_CONNECTING;
+	part->is_ip4 = addr_is_ip4(&to->addr);
+	set_options(h, part);
+	if (connect(part->fd, (const struct sockaddr *)&ss, len) < 0 &&
+	    errno != EINPROGRESS)
+		return -errno;
+	/* after connect(): a new socket is "hung up" and would say so */
+	rc = host_watch(h, part, id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	return rc < 0 ? rc : -EINPROGRESS;
+}
+
+/* #syscalls sendto */
+ssize_t host_tcp_write(void *user, struct flow_host_part *part,
+                       const void *data, size_t len)
+{
+	ssize_t n;
+
+	(void)user;
+	do
+		n = send(part->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	/* no memory now is no reason to end a flow: the event comes */
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM))
+		return -EAGAIN;
+	return n < 0 ? -errno : n;
+}
+
+/*
+ * Without SO_PEEK_OFF a peek starts at the first byte of the queue: what was
+ * seen already is copied once more into a buffer nobody reads.
+ */
+static ssize_t peek_past(struct host *h, int fd, uint32_t offset, void *buf,
+                         size_t len)
+{
+	struct iovec iov[DISCARD_IOVS + 1];
+	struct msghdr msg = {.msg_iov = iov};
+	uint32_t left = offset;
+	ssize_t n;
+
+	while (left && msg.msg_iovlen < DISCARD_IOVS) {
+		uint32_t skip = MIN(left, DISCARD_LEN);
+
+		iov[msg.msg_iovlen++] = (struct iovec){h->buffers, skip};
+		left -= skip;
+	}
+	if (left)
+		return -EAGAIN; /* farther than 16 MiB: after the next ACK */
+	iov[msg.msg_iovlen++] = (struct iovec){buf, len};
+	do
+		n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n == 0 || n > (ssize_t)offset)
+		return n - (n ? (ssize_t)offset : 0);
+	return -EAGAIN;
+}
+
+static int take_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
+}
+
+/*
+ * Nothing past the offset: is the stream at its end? MSG_PEEK from the start
+ * cannot tell while unconsumed bytes lie before the end, TCP_INFO can.
+ */
+static ssize_t end_or_again(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	switch (info.tcpi_state) {
+	case TCP_CLOSE_WAIT:
+	case TCP_LAST_ACK:
+	case TCP_CLOSING:
+	case TCP_TIME_WAIT:
+		return 0;
+	case TCP_CLOSE: /* both FINs, or a reset */
+		return take_error(fd);
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* #syscalls recvfrom recvmsg getsockopt setsockopt */
+ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
+                      void *buf, size_t len)
+{
+	struct host *h = user;
+	ssize_t n;
+
+	if (!part->has_peek_off) {
+		n = peek_past(h, part->fd, offset, buf, len);
+		if (n == -EAGAIN && offset)
+			n = end_or_again(part->fd);
+		return n;
+	}
+	if (part->peek_off != offset) {
+		int at = (int)offset;
+
+		if (setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &at,
+		               sizeof(at)) < 0)
+			return -errno;
+		part->peek_off = offset;
+	}
+	do
+		n = recv(part->fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	part->peek_off += (uint32_t)n;
+	return n;
+}
+
+void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n)
+{
+	(void)user;
+	while (n) {
+		/* TCP discards under MSG_TRUNC, without a copy (tcp(7)) */
+		ssize_t got = recv(part->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return;
+		n -= (uint32_t)got;
+		/* the kernel moves its offset back by what was read */
+		part->peek_off =
+			(uint32_t)sub_clamped(part->peek_off, (size_t)got);
+	}
+}
+
+/* #syscalls shutdown */
+void host_tcp_shutdown(void *user, struct flow_host_part *part)
+{
+	(void)user;
+	shutdown(part->fd, SHUT_WR);
+}
+
+void host_tcp_event(struct host *h, struct flow_id id,
+                    struct flow_host_part *part, uint32_t events, int64_t now)
+{
+	int err = events & EPOLLERR ? take_error(part->fd) : 0;
+
+	if (part->kind == HOST_TCP_CONNECTING) {
+		if (!err && events & EPOLLHUP)
+			err = -ECONNREFUSED;
+		if (!err && !(events & EPOLLOUT))
+			return;
+		part->kind = HOST_TCP;
+		flow_host_connected(h->ft, id, err, now);
+		/* the edge may have brought data, too; the frontend may have
+		   closed the flow: ids are looked up again below */
+		if (err || !(events & (EPOLLIN | EPOLLRDHUP)))
+			return;
+	}
+	if (err) {
+		flow_host_reset(h->ft, id, err, now);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		flow_host_readable(h->ft, id, now);
+	if (events & EPOLLOUT)
+		flow_host_writable(h->ft, id, now);
+}

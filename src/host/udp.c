@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* udp.c - connected UDP sockets of the host, trains both ways */
+#include "host/host-private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+/* UDP_MAX_SEGMENTS of kernels before 6.9; later ones take 128 */
+#define TRAIN_MAX 64u
+
+/* #syscalls socket connect setsockopt */
+int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
+                  const struct endpoint *to)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(to, &ss);
+	struct host *h = user;
+	int on = 1;
+
+	part->fd = host_socket(to, SOCK_DGRAM, 0);
+	if (part->fd < 0)
+		return part->fd;
+	part->kind = HOST_UDP;
+	part->is_ip4 = addr_is_ip4(&to->addr);
+	/*
+	 * DF is left to the kernel's path MTU discovery: a datagram above the
+	 * path's MTU goes in fragments, as the app's own kernel would send it.
+	 */
+	host_want_errors(part);
+	setsockopt(part->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
+	if (connect(part->fd, (const struct sockaddr *)&ss, len) < 0)
+		return -errno;
+	return host_watch(h, part, id, EPOLLIN);
+}
+
+/* One datagram, or a train when segment_len > 0. 0 or a negative errno. */
+static int send_once(int fd, const void *data, size_t len, size_t segment_len)
+{
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(uint16_t))];
+	} control = {0};
+	struct iovec iov = {.iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	memcpy(&iov.iov_base, &data, sizeof(data)); /* sendmsg only reads */
+	if (segment_len) {
+		uint16_t gso = (uint16_t)segment_len;
+
+		control.head.cmsg_level = IPPROTO_UDP;
+		control.head.cmsg_type = UDP_SEGMENT;
+		control.head.cmsg_len = CMSG_LEN(sizeof(gso));
+		memcpy(CMSG_DATA(&control.head), &gso, sizeof(gso));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	do
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+/*
+ * An ICMP error that came earlier fails the next send, which then sent
+ * nothing. The app gets the error from the error queue; its datagram is not
+ * to blame and goes again.
+ */
+static int send_again(int fd, const void *data, size_t len, size_t segment_len)
+{
+	int rc = send_once(fd, data, len, segment_len);
+
+	if (rc == -ECONNREFUSED || rc == -EHOSTUNREACH || rc == -ENETUNREACH ||
+	    rc == -EPROTO || rc == -EACCES || rc == -ENOPROTOOPT)
+		rc = send_once(fd, data, len, segment_len);
+	return rc;
+}
+
+/* #syscalls sendmsg */
+int host_udp_send(void *user, struct flow_host_part *part, const void *data,
+                  size_t len, size_t segment_len)
+{
+	const uint8_t *p = data;
+	bool train = segment_len && len > segment_len;
+	int rc = 0;
+
+	(void)user;
+	if (!train) {
+		rc = send_again(part->fd, data, len, 0);
+		return rc == -ENOBUFS ? -EAGAIN : rc;
+	}
+	while (len) {
+		size_t n = train ? MIN(len, segment_len * TRAIN_MAX)
+		                 : MIN(len, segment_len);
+
+		rc = send_again(part->fd, p, n,
+		                n > segment_len ? segment_len : 0);
+		/* longer than the path's MTU, or no offload there: singly */
+		if (train && (rc == -EINVAL || rc == -EIO || rc == -EMSGSIZE)) {
+			train = false;
+			continue;
+		}
+		if (rc < 0)
+			break;
+		p += n;
+		len -= n;
+	}
+	return rc == -ENOBUFS ? -EAGAIN : rc;
+}
+
+/* The length of the train's datagrams, or 0 for a single one. */
+static size_t segment_of(struct msghdr *msg, size_t len)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
+	     c = CMSG_NXTHDR(msg, c)) {
+		int gso;
+
+		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO ||
+		    c->cmsg_len < CMSG_LEN(sizeof(gso)))
+			continue;
+		memcpy(&gso, CMSG_DATA(c), sizeof(gso));
+		return gso > 0 && (size_t)gso < len ? (size_t)gso : 0;
+	}
+	return 0;
+}
+
+/* #syscalls recvmmsg */
+static void read_batch(struct host *h, struct flow_id id, int fd, int64_t now)
+{
+	struct mmsghdr msgs[HOST_BATCH];
+	struct iovec iov[HOST_BATCH];
+	union {
+		struct cmsghdr align;
+		uint8_t room[64];
+	} control[HOST_BATCH];
+	int n;
+
+	memset(msgs, 0, sizeof(msgs));
+	for (unsigned int i = 0; i < HOST_BATCH; i++) {
+		iov[i] = (struct iovec){h->buffers + i * HOST_DATAGRAM_MAX,
+		                        HOST_DATAGRAM_MAX};
+		msgs[i].msg_hdr.msg_iov = &iov[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+		msgs[i].msg_hdr.msg_control = &control[i];
+		msgs[i].msg_hdr.msg_controllen = sizeof(control[i]);
+	}
+	n = recvmmsg(fd, msgs, HOST_BATCH, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++)
+		flow_host_datagram(
+			h->ft, id, iov[i].iov_base, msgs[i].msg_len,
+			segment_of(&msgs[i].msg_hdr, msgs[i].msg_len), now);
+}
+
+void host_udp_event(struct host *h, struct flow_id id, int fd, uint32_t events,
+                    int64_t now)
+{
+	if (events & EPOLLERR) {
+		host_read_errors(h, id, fd, now);
+		if (!flow_host_part(h->ft, id))
+			return;
+	}
+	if (events & EPOLLIN)
+		read_batch(h, id, fd, now);
+}
