@@ -69,23 +69,26 @@ static int dump_begin(struct own_addr *o)
 	return 0;
 }
 
+/* On a point-to-point link IFA_ADDRESS is the peer, IFA_LOCAL is ours. */
+static int pick_attr(const struct nlattr *attr, void *user)
+{
+	const struct nlattr **best = user;
+	uint16_t type = mnl_attr_get_type(attr);
+
+	if (type == IFA_LOCAL || (type == IFA_ADDRESS && !*best))
+		*best = attr;
+	return MNL_CB_OK;
+}
+
 static void take_addr(struct own_addr *o, const struct nlmsghdr *head)
 {
 	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(head);
-	const struct nlattr *attr, *best = NULL;
 	size_t want = m->ifa_family == AF_INET ? 4 : 16;
+	const struct nlattr *best = NULL;
 
-	if (m->ifa_family != AF_INET && m->ifa_family != AF_INET6)
-		return;
-	mnl_attr_for_each(attr, head, sizeof(*m))
-	{
-		/* on a point-to-point link ADDRESS is the peer's */
-		if (mnl_attr_get_type(attr) == IFA_LOCAL ||
-		    (mnl_attr_get_type(attr) == IFA_ADDRESS && !best))
-			if (mnl_attr_get_payload_len(attr) == want)
-				best = attr;
-	}
-	if (!best)
+	mnl_attr_parse(head, sizeof(*m), pick_attr, &best);
+	if ((m->ifa_family != AF_INET && m->ifa_family != AF_INET6) || !best ||
+	    mnl_attr_get_payload_len(best) != want)
 		return;
 	if (o->n >= POLICY_OWN_MAX) {
 		o->overflow = true;

@@ -18,10 +18,9 @@ _must_check_ int own_addr_open(void);
 /*
  * own_addr_new() - takes fd over, reads all addresses into policy before it
  * returns, and follows them as source LOOP_ROUTE. changed() is called after
- * each later change; closed says that the addresses could not be told whole
- * (too many, or the socket failed): nothing new may be allowed then.
- * NULL: out of memory. An error of the first reading is a call of changed()
- * with closed set.
+ * the first reading, from inside, and after each change; closed says that the
+ * addresses could not be told whole (too many, or the socket failed): nothing
+ * new may be allowed then. NULL: out of memory.
  */
 struct own_addr *
 own_addr_new(int fd, struct loop *loop, struct policy *policy,

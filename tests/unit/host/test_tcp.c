@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tcp.c - the host's TCP sockets, for real, on loopback */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "host/host.h"
+#include "loop/loop.h"
+#include "policy/policy.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/*
+ * A real loop, flow table and host room; the frontend is this file. Turns
+ * are made until a condition holds, or the test fails after PATIENCE_NS.
+ */
+#define PATIENCE_NS (5 * NS_PER_S)
+
+static struct {
+	struct loop *loop;
+	struct host *host;
+	struct flow_table *ft;
+	struct policy *policy;
+	int connected, refused, reset, readable, writable, err;
+	int64_t until;
+	bool (*done)(void);
+} h;
+
+static void on_connected(void *user, uint64_t ref, int64_t now)
+{
+	(void)user, (void)ref, (void)now;
+	h.connected++;
+}
+
+static void on_refused(void *user, uint64_t ref, int err, int64_t now)
+{
+	(void)user, (void)ref, (void)now;
+	h.refused++;
+	h.err = err;
+}
+
+static void on_readable(void *user, uint64_t ref, int64_t now)
+{
+	(void)user, (void)ref, (void)now;
+	h.readable++;
+}
+
+static void on_writable(void *user, uint64_t ref, int64_t now)
+{
+	(void)user, (void)ref, (void)now;
+	h.writable++;
+}
+
+static void on_reset(void *user, uint64_t ref, int err, int64_t now)
+{
+	(void)user, (void)ref, (void)now;
+	h.reset++;
+	h.err = err;
+}
+
+static const struct frontend_ops frontend = {
+	.tcp_connected = on_connected,
+	.tcp_refused = on_refused,
+	.tcp_readable = on_readable,
+	.tcp_writable = on_writable,
+	.tcp_reset = on_reset,
+};
+
+static int64_t deadline(void *user)
+{
+	(void)user;
+	return MIN(h.until, loop_clock() + NS_PER_MS);
+}
+
+static void run(void *user, int64_t now)
+{
+	(void)user;
+	flow_run(h.ft, now);
+}
+
+static void turn_end(void *user, int64_t now)
+{
+	(void)user;
+	flow_turn_end(h.ft, now);
+	if (h.done() || now >= h.until)
+		loop_stop(h.loop);
+}
+
+static void wait_for(bool (*done)(void))
+{
+	h.done = done;
+	h.until = loop_clock() + PATIENCE_NS;
+	assert_int_equal(loop_run(h.loop), 0);
+	assert_true(done());
+}
+
+static void start(bool use_peek_off)
+{
+	struct flow_config fc = {.max_flows = 100,
+	                         .max_connecting = 50,
+	                         .max_udp = 50,
+	                         .udp_idle_ns = 10 * NS_PER_S,
+	                         .short_ns = 10 * NS_PER_S};
+	struct host_config hc = {.use_peek_off = use_peek_off};
+	struct flow_rooms rooms = {.frontend = &frontend,
+	                           .host = host_ops(),
+	                           .random = loop_random()};
+	struct loop_client client = {
+		.deadline = deadline, .run = run, .turn_end = turn_end};
+	struct error err;
+
+	memset(&h, 0, sizeof(h));
+	h.loop = loop_new();
+	rooms.policy = h.policy = policy_new();
+	assert_int_equal(policy_add(h.policy, POLICY_ALLOW, "@loopback", &err),
+	                 0);
+	h.host = rooms.host_user = host_new(&hc, h.loop);
+	h.ft = flow_table_new(&fc, &rooms);
+	host_bind(h.host, h.ft);
+	loop_client_add(h.loop, &client);
+}
+
+static void finish(void)
+{
+	flow_table_free(h.ft);
+	host_free(h.host);
+	loop_free(h.loop);
+	policy_free(h.policy);
+}
+
+/* A listener on loopback; *to is where it listens. */
+static int listener(bool is_ip6, struct endpoint *to)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd;
+
+	*to = (struct endpoint){.addr = {.b = {[15] = 1}}};
+	if (!is_ip6)
+		to->addr = addr_ip4(127, 0, 0, 1);
+	fd = socket(is_ip6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+	len = endpoint_to_sockaddr(to, &ss);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	assert_int_equal(listen(fd, 10), 0);
+	len = sizeof(ss);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+	assert_int_equal(
+		endpoint_from_sockaddr((struct sockaddr *)&ss, len, to), 0);
+	return fd;
+}
+
+static bool is_connected(void)
+{
+	return h.connected;
+}
+
+static bool is_refused(void)
+{
+	return h.refused;
+}
+
+static bool is_reset(void)
+{
+	return h.reset;
+}
+
+static bool is_readable(void)
+{
+	return h.readable;
+}
+
+/* An open flow; the server's end is returned. */
+static int open_pair(bool is_ip6, struct flow_id *id)
+{
+	struct tuple t = {0};
+	_auto_close_ int lfd = listener(is_ip6, &t.host);
+
+	h.connected = 0;
+	assert_int_equal(flow_tcp_open(h.ft, &t, 1, loop_clock(), id), 0);
+	wait_for(is_connected);
+	return accept(lfd, NULL, NULL);
+}
+
+static void refused_is_refused(void **state)
+{
+	struct flow_id id;
+	struct tuple t = {0};
+	int rc;
+
+	(void)state;
+	start(true);
+	close(listener(false, &t.host)); /* a port nobody listens at */
+	rc = flow_tcp_open(h.ft, &t, 1, loop_clock(), &id);
+	if (rc == 0) {
+		wait_for(is_refused);
+		rc = h.err;
+	}
+	assert_int_equal(rc, -ECONNREFUSED);
+	finish();
+}
+
+static void pattern(uint8_t *p, size_t len, size_t at)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)((at + i) * 2654435761u >> 24);
+}
+
+/* Peeks ahead, consumes behind, as acknowledgements would. */
+static void peek_and_consume(bool use_peek_off, bool is_ip6)
+{
+	static uint8_t sent[300000], got[300000];
+	size_t seen = 0, consumed = 0, fed = 0;
+	struct flow_id id;
+	int64_t end = loop_clock() + PATIENCE_NS;
+	int fd;
+
+	start(use_peek_off);
+	fd = open_pair(is_ip6, &id);
+	pattern(sent, sizeof(sent), 0);
+	while (consumed < sizeof(sent)) {
+		size_t step = MIN(sizeof(sent) - fed, 7001 + fed % 30011);
+		ssize_t n = 0;
+
+		assert_true(loop_clock() < end);
+		if (step)
+			n = send(fd, sent + fed, step, MSG_DONTWAIT);
+		fed += n > 0 ? (size_t)n : 0;
+		n = flow_tcp_peek(h.ft, id, (uint32_t)(seen - consumed),
+		                  got + seen, MIN(5003, sizeof(got) - seen));
+		if (n == -EAGAIN || seen - consumed > 100000 ||
+		    seen == sizeof(got)) {
+			uint32_t ack = (uint32_t)MIN(seen - consumed, 9001);
+
+			flow_tcp_consume(h.ft, id, ack);
+			consumed += ack;
+		}
+		if (n == -EAGAIN)
+			continue;
+		assert_true(n >= 0);
+		seen += (size_t)n;
+		/* once in a while look again, as a retransmission does */
+		if (seen % 7 == 0 && seen > consumed) {
+			uint8_t again[100];
+
+			n = flow_tcp_peek(h.ft, id, 0, again, 100);
+			assert_true(n > 0);
+			assert_memory_equal(again, sent + consumed, n);
+		}
+	}
+	assert_memory_equal(sent, got, sizeof(sent));
+	/* the end, seen beyond bytes that are not yet consumed */
+	assert_int_equal(send(fd, "tail", 4, 0), 4);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while ((fed = (size_t)flow_tcp_peek(h.ft, id, 0, got, 10)) != 4)
+		assert_true(loop_clock() < end);
+	assert_int_equal(flow_tcp_peek(h.ft, id, 4, got, 10), 0);
+	flow_tcp_consume(h.ft, id, 4);
+	assert_int_equal(flow_tcp_peek(h.ft, id, 0, got, 10), 0);
+	/* and the other way still works */
+	assert_int_equal(flow_tcp_write(h.ft, id, "late", 4), 4);
+	assert_int_equal(recv(fd, got, 10, 0), 4);
+	flow_tcp_shutdown(h.ft, id);
+	assert_int_equal(recv(fd, got, 10, 0), 0);
+	assert_int_equal(flow_tcp_peek(h.ft, id, 0, got, 10), 0);
+	close(fd);
+	finish();
+}
+
+static void peeks_with_peek_off(void **state)
+{
+	(void)state;
+	peek_and_consume(true, false);
+	peek_and_consume(true, true);
+}
+
+static void peeks_without_peek_off(void **state)
+{
+	(void)state;
+	peek_and_consume(false, false);
+	peek_and_consume(false, true);
+}
+
+static void hard_close(int fd)
+{
+	struct linger l = {1, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(fd);
+}
+
+/* S14, by event and by call, with and without bytes before the reset. */
+static void reset_stays_reset(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct flow_id id;
+		char buf[10];
+		int fd;
+
+		start(i & 1);
+		fd = open_pair(false, &id);
+		if (i & 2) {
+			assert_int_equal(send(fd, "last", 4, 0), 4);
+			wait_for(is_readable);
+			assert_int_equal(flow_tcp_peek(h.ft, id, 0, buf, 10),
+			                 4);
+			flow_tcp_consume(h.ft, id, 4);
+			hard_close(fd);
+			wait_for(is_reset);
+			assert_int_equal(h.err, -ECONNRESET);
+			assert_int_equal(flow_tcp_peek(h.ft, id, 0, buf, 10),
+			                 -ECONNRESET);
+		} else {
+			hard_close(fd);
+			assert_int_equal(flow_tcp_peek(h.ft, id, 0, buf, 10),
+			                 -ECONNRESET);
+			assert_int_equal(flow_tcp_peek(h.ft, id, 0, buf, 10),
+			                 -ECONNRESET);
+			flow_close(h.ft, id, true, loop_clock());
+		}
+		finish();
+	}
+}
+
+static void our_reset_reaches_the_host(void **state)
+{
+	struct flow_id id;
+	char buf[10];
+	int fd;
+
+	(void)state;
+	start(true);
+	fd = open_pair(false, &id);
+	flow_close(h.ft, id, true, loop_clock());
+	flow_turn_end(h.ft, loop_clock());
+	assert_int_equal(recv(fd, buf, 10, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(fd);
+	h.connected = 0;
+	fd = open_pair(false, &id);
+	flow_close(h.ft, id, false, loop_clock());
+	flow_turn_end(h.ft, loop_clock());
+	assert_int_equal(recv(fd, buf, 10, 0), 0);
+	close(fd);
+	finish();
+}
+
+static bool is_writable(void)
+{
+	return h.writable;
+}
+
+static void full_socket_says_again(void **state)
+{
+	static uint8_t block[65536];
+	size_t sent = 0, got = 0;
+	struct flow_id id;
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	start(true);
+	fd = open_pair(false, &id);
+	while ((n = flow_tcp_write(h.ft, id, block, sizeof(block))) > 0)
+		sent += (size_t)n;
+	assert_int_equal(n, -EAGAIN);
+	assert_int_equal(h.writable, 0);
+	while (got < sent) {
+		n = recv(fd, block, sizeof(block), 0);
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+	wait_for(is_writable);
+	assert_true(flow_tcp_write(h.ft, id, "x", 1) == 1);
+	close(fd);
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refused_is_refused),
+		cmocka_unit_test(peeks_with_peek_off),
+		cmocka_unit_test(peeks_without_peek_off),
+		cmocka_unit_test(reset_stays_reset),
+		cmocka_unit_test(our_reset_reaches_the_host),
+		cmocka_unit_test(full_socket_says_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* the table never asks it here: no resolver is bound */
+struct resolver;
+void resolver_query(struct resolver *r, uint64_t client, bool tcp,
+                    const void *msg, size_t len, int64_t now);
+void resolver_client_gone(struct resolver *r, uint64_t client);
+
+void resolver_query(struct resolver *r, uint64_t client, bool tcp,
+                    const void *msg, size_t len, int64_t now)
+{
+	(void)r, (void)client, (void)tcp, (void)msg, (void)len, (void)now;
+}
+
+void resolver_client_gone(struct resolver *r, uint64_t client)
+{
+	(void)r, (void)client;
+}
