@@ -24,7 +24,10 @@ struct resolver_ops {
 	                     const void *msg, size_t len);
 	/* the exchange of this slot is over: close its socket */
 	void (*upstream_close)(void *user, uint32_t slot);
-	/* the finished response for a client */
+	/*
+	 * The finished response for a client. msg is gone with the next call
+	 * into the resolver, which may be made from here.
+	 */
 	void (*answer)(void *user, uint64_t client, bool tcp, const void *msg,
 	               size_t len);
 };
@@ -47,9 +50,13 @@ void resolver_set_hosts(struct resolver *r, const char *text, size_t len);
 /* --dns: replaces what resolv.conf says */
 _must_check_ int resolver_set_servers(struct resolver *r,
                                       const struct endpoint *servers, size_t n);
-/* --add-host NAME:ADDRESS */
+/* --add-host NAME:ADDRESS; goes before the hosts file, at most 256 */
 _must_check_ int resolver_add_host(struct resolver *r, const char *name,
                                    const struct addr *a, struct error *err);
+/* resolver_set_sandbox() - the sandbox's own prefix (96 + n for IPv4; one call
+ * a prefix, at most 2): PTR of its addresses is never asked outside. */
+void resolver_set_sandbox(struct resolver *r, const struct addr *prefix,
+                          unsigned int len);
 /*
  * resolver_set_gate() - asked with the canonical name (lower case, no
  * trailing dot) before anything is answered or forwarded. true: go on.
@@ -58,6 +65,15 @@ _must_check_ int resolver_add_host(struct resolver *r, const char *name,
 typedef bool resolver_gate(void *user, const char *name, const char **reason);
 void resolver_set_gate(struct resolver *r, resolver_gate *gate, void *user,
                        bool refused);
+/*
+ * resolver_set_judge() - told of each address that answers the canonical name,
+ * before the app sees it; false: the record is left out. With a judge, types
+ * SVCB and HTTPS are answered "no data": their hints and keys for encrypted
+ * hellos would go around it.
+ */
+typedef bool resolver_judge(void *user, const char *name, const struct addr *a,
+                            uint32_t ttl, int64_t now);
+void resolver_set_judge(struct resolver *r, resolver_judge *judge, void *user);
 
 /*
  * resolver_query() - one message of a client as it came. The answer comes by
