@@ -1,0 +1,204 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# lib.bash - the rig and the words that tests outside the program share
+#
+# The rig is two network namespaces, `net` (servers) - veth - `host` (where
+# postern is started); postern makes the third, the app's. Both live as long
+# as a process here holds a pipe open, so nothing of them outlives the test,
+# however it ends. Background processes are ended by their pid.
+#
+# As root the rig is made of plain namespaces; as an ordinary user inside a
+# user namespace of its own; where neither can be had, rig_up says so.
+
+LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$LIB_DIR/../.." && pwd)
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+export LC_ALL=C
+
+# Where the tests' programs and postern were built
+: "${POSTERN_BUILD:=$TOP/build-check}"
+: "${POSTERN:=$POSTERN_BUILD/postern}"
+
+# Addresses of the rig: documentation prefixes, in namespaces of our own
+NET4=192.0.2.2 HOST4=192.0.2.1
+NET6=2001:db8:1::2 HOST6=2001:db8:1::1
+# An ordinary user that needs no account
+LIB_UID=2001
+
+# eventually COMMAND... - true within 10 s (EVENTUALLY_S), else false
+eventually()
+{
+	local end=$((SECONDS + ${EVENTUALLY_S:-10}))
+
+	until "$@"; do
+		((SECONDS <= end)) || return 1
+		read -rt 0.02 <> <(:) || :
+	done
+}
+
+# must_skip REASON - a bats skip, or a failure where everything must work
+must_skip()
+{
+	if [ -n "${POSTERN_MUST_WORK:-}" ]; then
+		echo "cannot run here, and must: $1"
+		return 1
+	fi
+	skip "$1"
+}
+
+is_root()
+{
+	[ "$(id -u)" = 0 ]
+}
+
+# can_own_namespaces - may this user make user and network namespaces?
+can_own_namespaces()
+{
+	unshare -Urn true 2>/dev/null || unshare -n true 2>/dev/null
+}
+
+# check_says WHAT - what `postern check` says of a primitive: yes or no
+check_says()
+{
+	"$POSTERN" check 2>/dev/null | grep -Eq "^ *$1[: ]+(yes|ok)"
+}
+
+# --- the rig -------------------------------------------------------------------
+
+RIG_PIDS=()
+
+rig_hold()
+{
+	local name=$1
+
+	shift
+	exec {RIG_FD}> >(exec "$@" sh -c \
+		'echo $$ >"$1.new" && mv "$1.new" "$1" && exec cat' \
+		sh "$RIG_DIR/$name.pid" >/dev/null 2>"$RIG_DIR/$name.err" 3>&-)
+	if ! eventually test -s "$RIG_DIR/$name.pid"; then
+		cat "$RIG_DIR/$name.err" >&2
+		return 1
+	fi
+	# the number, not a copy: bats runs tests in processes of their own
+	printf -v "RIG_${name^^}" %s "$(<"$RIG_DIR/$name.pid")"
+	export "RIG_${name^^}"
+}
+
+# in_net COMMAND..., in_host COMMAND... - as the rig's root
+in_net()
+{
+	# shellcheck disable=SC2086
+	nsenter -t "$RIG_NET" $RIG_ENTER -n -- "$@"
+}
+
+in_host()
+{
+	# shellcheck disable=SC2086
+	nsenter -t "$RIG_HOST" $RIG_ENTER -m -n --wdns="$PWD" -- "$@"
+}
+
+# as_user COMMAND... - in `host`, as an ordinary user without capabilities
+as_user()
+{
+	if [ -n "$RIG_ENTER" ]; then
+		in_host setpriv --inh-caps=-all --bounding-set=-all \
+			--no-new-privs -- "$@"
+	else
+		in_host setpriv --reuid $LIB_UID --regid $LIB_UID \
+			--clear-groups -- env HOME=/tmp "$@"
+	fi
+}
+
+rig_up()
+{
+	RIG_DIR=$(mktemp -d "${TMPDIR:-/tmp}/postern-rig.XXXXXX") || return 1
+	chmod 711 "$RIG_DIR"
+	export RIG_DIR RIG_ENTER=
+	if unshare -mn true 2>/dev/null; then
+		rig_hold host unshare -mn --propagation private || return 1
+		rig_hold net unshare -n || return 1
+	elif unshare -Urmn true 2>/dev/null; then
+		rig_hold host unshare -Urmn --propagation private || return 1
+		RIG_ENTER='-U --preserve-credentials'
+		rig_hold net nsenter -t "$RIG_HOST" -U \
+			--preserve-credentials unshare -n || return 1
+	else
+		echo "no network namespace can be made here" >&2
+		return 1
+	fi
+	in_net ip link add n0 type veth peer name h0 netns "$RIG_HOST" &&
+		in_net sh -euc "
+		ip link set lo up
+		ip link set n0 up
+		ip addr add $NET4/24 dev n0
+		for i in 3 4 5 6; do ip addr add 192.0.2.\$i/24 dev n0; done
+		ip addr add $NET6/64 dev n0 nodad
+		ip route add default via $HOST4
+		ip -6 route add default via $HOST6
+		# a router that says no: ICMP errors, as many as are asked for
+		echo 1 >/proc/sys/net/ipv4/ip_forward
+		echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+		echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+		echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
+		ip route add unreachable 198.51.100.1
+		ip route add prohibit 198.51.100.2
+		ip -6 route add unreachable 2001:db8:2::1
+		ip -6 route add prohibit 2001:db8:3::1
+		ip addr add 198.51.100.3/32 dev lo
+		nft add table ip t
+		nft 'add chain ip t c { type filter hook input priority 0; }'
+		nft add rule ip t c ip daddr 198.51.100.3 reject
+		" && in_host sh -euc "
+		ip link set lo up
+		ip link set h0 up
+		ip addr add $HOST4/24 dev h0
+		ip addr add $HOST6/64 dev h0 nodad
+		ip route add default via $NET4
+		ip -6 route add default via $NET6
+		" || return 1
+	if [ -z "$RIG_ENTER" ] && [ -e /dev/net/tun ]; then
+		# an ordinary user may open it, in this mount namespace alone
+		in_host sh -euc '
+		mknod -m 666 "$1" c 10 200
+		mount --bind "$1" /dev/net/tun' sh "$RIG_DIR/tun" || return 1
+	fi
+}
+
+# background NAME COMMAND... - stdout and stderr to $RIG_DIR/NAME.log; the pid
+# is kept for rig_down and left in BACKGROUND_PID
+background()
+{
+	local name=$1
+
+	shift
+	"$@" >"$RIG_DIR/$name.log" 2>&1 </dev/null 3>&- &
+	BACKGROUND_PID=$!
+	RIG_PIDS+=("$BACKGROUND_PID")
+	echo "$BACKGROUND_PID" >>"$RIG_DIR/background"
+}
+
+rig_down()
+{
+	local pid pids=()
+
+	[ -n "${RIG_DIR:-}" ] && [ -d "$RIG_DIR" ] || return 0
+	[ ! -e "$RIG_DIR/background" ] || mapfile -t pids <"$RIG_DIR/background"
+	for pid in "${pids[@]}" ${RIG_NET:-} ${RIG_HOST:-}; do
+		# a number of ours that is still a child of this test's tree
+		[ -d "/proc/$pid" ] && kill "$pid" 2>/dev/null
+	done
+	wait "${pids[@]}" 2>/dev/null
+	rm -rf "$RIG_DIR"
+	unset RIG_DIR RIG_NET RIG_HOST
+}
+
+# tcp_listens WHERE PORT - does anything listen there? WHERE: in_net, in_host
+tcp_listens()
+{
+	"$1" ss -Hltn "sport = :$2" | grep -q .
+}
+
+udp_listens()
+{
+	"$1" ss -Hlun "sport = :$2" | grep -q .
+}
