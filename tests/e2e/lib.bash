@@ -72,6 +72,7 @@ rig_hold()
 	local name=$1
 
 	shift
+	# shellcheck disable=SC2034 # held, not read
 	exec {RIG_FD}> >(exec "$@" sh -c \
 		'echo $$ >"$1.new" && mv "$1.new" "$1" && exec cat' \
 		sh "$RIG_DIR/$name.pid" >/dev/null 2>"$RIG_DIR/$name.err" 3>&-)
