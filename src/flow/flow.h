@@ -77,6 +77,7 @@ struct flow_rooms {
 /* Malloc at start only. NULL: out of memory. */
 struct flow_table *flow_table_new(const struct flow_config *config,
                                   const struct flow_rooms *rooms);
+/* What the app had ended is closed towards the host, the rest is reset. */
 void flow_table_free(struct flow_table *ft);
 
 /* --- TCP, called by the frontend ---------------------------------------- */
@@ -173,6 +174,7 @@ struct flow_stats {
 	uint64_t impossible; /* states that should not be; one flow each */
 	uint64_t bytes_app_host, bytes_host_app;
 	size_t live, live_tcp, live_udp, live_echo;
+	size_t app_open; /* TCP flows whose app side has not ended yet */
 };
 const struct flow_stats *flow_stats(struct flow_table *ft);
 

@@ -84,8 +84,9 @@ void flow_table_free(struct flow_table *ft)
 	denied_run(ft, 0, true);
 	for (uint32_t i = 0; ft->slots && i < ft->fresh; i++)
 		if (ft->slots[i].host.fd >= 0)
-			ft->rooms.host->close(ft->rooms.host_user,
-			                      &ft->slots[i].host, true);
+			ft->rooms.host->close(
+				ft->rooms.host_user, &ft->slots[i].host,
+				!(ft->slots[i].flags & FLOW_F_APP_EOF));
 	dns_tcp_fini(ft);
 	flow_hash_fini(ft);
 	free(ft->slots);
@@ -130,6 +131,11 @@ static size_t *live_of(struct flow_table *ft, uint8_t kind)
 	return &ft->stats.live_tcp;
 }
 
+static bool is_tcp(const struct flow *f)
+{
+	return f->kind == FLOW_TCP || f->kind == FLOW_DNS_TCP;
+}
+
 struct flow *flow_new(struct flow_table *ft, enum flow_kind kind,
                       const struct tuple *t, uint64_t app_ref, int64_t now)
 {
@@ -155,6 +161,7 @@ struct flow *flow_new(struct flow_table *ft, enum flow_kind kind,
 	f->last_ns = now;
 	ft->stats.live++;
 	++*live_of(ft, f->kind);
+	ft->stats.app_open += is_tcp(f);
 	return f;
 }
 
@@ -213,6 +220,7 @@ void flow_end(struct flow_table *ft, struct flow *f, bool reset)
 	f->reset = reset;
 	ft->stats.live--;
 	--*live_of(ft, f->kind);
+	ft->stats.app_open -= is_tcp(f) && !(f->flags & FLOW_F_APP_EOF);
 	/* first in, first out: the host's FINs leave in the order of the app */
 	if (ft->dead.tail == FLOW_NONE)
 		ft->dead.head = index;
@@ -225,7 +233,7 @@ void flow_impossible(struct flow_table *ft, struct flow *f, const char *where,
                      int64_t now)
 {
 	uint64_t ref = f->app_ref;
-	bool tcp = f->kind == FLOW_TCP || f->kind == FLOW_DNS_TCP;
+	bool tcp = is_tcp(f);
 	char line[160];
 	uint32_t held;
 

@@ -175,6 +175,7 @@ void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id)
 	if (!f || f->flags & FLOW_F_APP_EOF)
 		return;
 	f->flags |= FLOW_F_APP_EOF;
+	ft->stats.app_open--;
 	if (f->kind == FLOW_DNS_TCP)
 		flow_pend(ft, f);
 	else

@@ -19,6 +19,7 @@ enum loop_kind {
 	LOOP_HOST_FLOW,   /* host: the socket of a flow */
 	LOOP_HOST_LISTEN, /* host: a published port */
 	LOOP_UPSTREAM,    /* host: a resolver's upstream socket */
+	LOOP_RESOLVER,    /* launch: resolver sockets in the app's namespace */
 	LOOP_MONITOR,     /* launch: messages from the monitor */
 	LOOP_NOTIFY,      /* sockets: the seccomp listener */
 	LOOP_APP_SOCKET,  /* sockets: our end of an app's pair */

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datapath.c - the confined process that carries the app's traffic */
+/*
+ * The life of the process: `setup` takes what the monitor sends until
+ * MSG_START, `build` makes the rooms and joins them, `confine_datapath` shuts
+ * the door, then `loop_run` until MSG_STOP or the end of the pair. Lines for
+ * people go to the monitor: this process keeps no stdio, so that it can
+ * neither hold the app's pipes open nor be stopped by one that is full.
+ */
+#include "launch/datapath.h"
+
+#include "base/cleanup.h"
+#include "confine/confine.h"
+#include "dns/resolver.h"
+#include "flow/flow.h"
+#include "host/host.h"
+#include "host/own_addr.h"
+#include "host/upstream.h"
+#include "launch/launch.h"
+#include "launch/message.h"
+#include "launch/resolver_socket.h"
+#include "link/link.h"
+#include "loop/loop.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+/* descriptors that flows may not use up: housekeeping and the resolver's */
+#define RESERVED_FDS 64u
+#define DNS_QUERIES 256u
+#define FLOWS_MAX 65536u
+#define FLOWS_MIN 16u
+#define CONNECTING_MAX 2048u
+#define UDP_MAX 8192u
+#define POOL_BYTES (64u << 20)
+/* what the app wrote before it ended may leave for so long */
+#define DRAIN_NS (500 * NS_PER_MS)
+
+struct datapath {
+	const struct datapath_args *args;
+	const struct sandbox_config *config;
+	int monitor_fd;
+	struct loop *loop;
+	struct policy *policy;
+	struct policy *own_policy; /* made here where the config has none */
+	struct resolver *resolver;
+	struct upstream *upstream;
+	struct flow_table *ft;
+	struct host *host;
+	struct own_addr *own;
+	struct frame_port port;
+	struct link *link;
+	struct resolver_sockets *resolver_sockets;
+	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
+	int status;
+	char text[MESSAGE_TEXT_MAX];
+};
+
+/* A line for people: dropped when the monitor cannot take it now. */
+static void tell(struct datapath *dp, enum log_level level, const char *line)
+{
+	/* the socket does not block any more once the loop runs */
+	if (message_send(dp->monitor_fd, MSG_LINE, (int32_t)level, line,
+	                 strlen(line), -1) < 0)
+		return;
+}
+
+static void on_denied(void *user, const char *line)
+{
+	tell(user, LOG_LEVEL_NOTICE, line);
+}
+
+static int failed(struct datapath *dp, const struct error *err)
+{
+	int rc = message_send(dp->monitor_fd, MSG_FAILED, err->code, err->text,
+	                      strlen(err->text), -1);
+
+	return rc < 0 ? rc : err->code;
+}
+
+/* --- the resolver's wires ------------------------------------------------ */
+
+static int on_upstream_send(void *user, uint32_t slot,
+                            const struct endpoint *server, bool tcp,
+                            const void *msg, size_t len)
+{
+	struct datapath *dp = user;
+
+	return upstream_send(dp->upstream, slot, server, tcp, msg, len);
+}
+
+static void on_upstream_close(void *user, uint32_t slot)
+{
+	upstream_close(((struct datapath *)user)->upstream, slot);
+}
+
+static void on_answer(void *user, uint64_t client, bool tcp, const void *msg,
+                      size_t len)
+{
+	struct datapath *dp = user;
+
+	if (FLOW_IS_CLIENT(client))
+		flow_resolver_answer(dp->ft, client, tcp, msg, len,
+		                     loop_now(dp->loop));
+	else
+		resolver_sockets_answer(dp->resolver_sockets, client, msg, len);
+}
+
+static const struct resolver_ops resolver_wires = {
+	.upstream_send = on_upstream_send,
+	.upstream_close = on_upstream_close,
+	.answer = on_answer,
+};
+
+static int64_t resolver_client_deadline(void *user)
+{
+	return resolver_deadline(((struct datapath *)user)->resolver);
+}
+
+static void resolver_client_run(void *user, int64_t now)
+{
+	resolver_run(((struct datapath *)user)->resolver, now);
+}
+
+static int build_resolver(struct datapath *dp, struct error *err)
+{
+	const struct sandbox_config *c = dp->config;
+	struct resolver_config rc = {.max_queries = DNS_QUERIES,
+	                             .total_ns = 5 * NS_PER_S,
+	                             .try_ns = 1500 * NS_PER_MS};
+	struct random_source random = loop_random();
+	struct loop_client client = {.deadline = resolver_client_deadline,
+	                             .run = resolver_client_run,
+	                             .user = dp};
+	int rv;
+
+	dp->upstream = upstream_new(dp->loop, DNS_QUERIES);
+	dp->resolver = resolver_new(&rc, &resolver_wires, dp, &random);
+	if (!dp->upstream || !dp->resolver)
+		return error_set(err, -ENOMEM, "no memory for the resolver");
+	upstream_bind(dp->upstream, dp->resolver);
+	dp->resolver_sockets = resolver_sockets_new(dp->loop, dp->resolver);
+	if (!dp->resolver_sockets)
+		return error_set(err, -ENOMEM, "no memory for the resolver");
+	loop_client_add(dp->loop, &client);
+	resolver_set_sandbox(dp->resolver, &dp->args->app4,
+	                     96 + dp->args->prefix4);
+	resolver_set_sandbox(dp->resolver, &dp->args->app6, dp->args->prefix6);
+	if (c->ndns) {
+		rv = resolver_set_servers(dp->resolver, c->dns, c->ndns);
+		if (rv < 0)
+			return error_set(err, rv, "bad --dns: ");
+	}
+	for (size_t i = 0; i < c->nhosts; i++) {
+		rv = resolver_add_host(dp->resolver, c->hosts[i].name,
+		                       &c->hosts[i].addr, err);
+		if (rv < 0)
+			return rv;
+	}
+	return 0;
+}
+
+/* --- flow, host, link ----------------------------------------------------- */
+
+static int64_t flow_client_deadline(void *user)
+{
+	return flow_deadline(((struct datapath *)user)->ft);
+}
+
+static void flow_client_run(void *user, int64_t now)
+{
+	flow_run(((struct datapath *)user)->ft, now);
+}
+
+static void flow_client_turn_end(void *user, int64_t now)
+{
+	flow_turn_end(((struct datapath *)user)->ft, now);
+}
+
+static void on_own_changed(void *user, bool closed, int64_t now)
+{
+	struct datapath *dp = user;
+
+	flow_set_closed(dp->ft, closed);
+	flow_policy_changed(dp->ft, now);
+}
+
+/* As many flows as the descriptor limit allows, or fewer where asked. */
+static size_t max_flows(const struct sandbox_config *c)
+{
+	size_t want = c->max_flows ? c->max_flows : FLOWS_MAX, room;
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return FLOWS_MIN;
+	lim.rlim_cur = lim.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &lim);
+	room = sub_clamped(MIN(lim.rlim_max, FLOWS_MAX * 2),
+	                   RESERVED_FDS + DNS_QUERIES);
+	if (room < FLOWS_MIN)
+		room = FLOWS_MIN; /* a very small limit: EMFILE decides */
+	return MIN(want, room);
+}
+
+static int build_flow(struct datapath *dp, size_t flows, struct error *err)
+{
+	const struct datapath_args *a = dp->args;
+	struct host_config hc = {.use_peek_off = true,
+	                         .line = on_denied,
+	                         .line_user = dp};
+	struct flow_config fc = {
+		.max_flows = flows,
+		.max_connecting = MIN(flows, CONNECTING_MAX),
+		.max_udp = MIN(flows / 2, UDP_MAX),
+		.udp_idle_ns = 180 * NS_PER_S,
+		.short_ns = 30 * NS_PER_S,
+		.gateway4 = {a->gateway4, 0},
+		.gateway6 = {a->gateway6, 0},
+		.resolver4 = {a->resolver4, 53},
+		.resolver6 = {a->resolver6, 53},
+		.nresolver_aliases = a->nresolver_aliases,
+	};
+	struct flow_rooms rooms = {
+		.frontend = link_frontend_ops(),
+		.frontend_user = dp->link,
+		.host = host_ops(),
+		.policy = dp->policy,
+		.resolver = dp->resolver,
+		.denied = on_denied,
+		.denied_user = dp,
+		.random = loop_random(),
+	};
+	struct loop_client client = {.deadline = flow_client_deadline,
+	                             .run = flow_client_run,
+	                             .turn_end = flow_client_turn_end,
+	                             .user = dp};
+
+	memcpy(fc.resolver_aliases, a->resolver_aliases,
+	       sizeof(fc.resolver_aliases));
+	dp->host = host_new(&hc, dp->loop);
+	if (!dp->host)
+		return error_set(err, -ENOMEM, "no memory for sockets");
+	rooms.host_user = dp->host;
+	dp->ft = flow_table_new(&fc, &rooms);
+	if (!dp->ft)
+		return error_set(err, -ENOMEM, "no memory for %zu flows",
+		                 flows);
+	host_bind(dp->host, dp->ft);
+	loop_client_add(dp->loop, &client);
+	return 0;
+}
+
+static void on_port_dead(void *user, int code)
+{
+	struct datapath *dp = user;
+	struct error err = {0};
+
+	error_set(&err, code, "the app's interface is gone: ");
+	(void)failed(dp, &err);
+	dp->status = EXIT_POSTERN;
+	loop_stop(dp->loop);
+}
+
+static int build_link(struct datapath *dp, size_t flows, struct error *err)
+{
+	const struct datapath_args *a = dp->args;
+	const struct sandbox_config *c = dp->config;
+	struct random_source random = loop_random();
+	struct stack_config sc = {
+		.has_ip4 = !c->ip6_only,
+		.has_ip6 = !c->ip4_only,
+		.app4 = a->app4,
+		.gateway4 = a->gateway4,
+		.resolver4 = a->resolver4,
+		.app6 = a->app6,
+		.gateway6 = a->gateway6,
+		.resolver6 = a->resolver6,
+		.prefix4 = a->prefix4,
+		.prefix6 = a->prefix6,
+		.mtu = a->mtu,
+		.gso = !c->gso_off,
+		.dhcp = true,
+		.ra = true,
+		.max_conns = flows,
+		.max_connecting = MIN(flows, CONNECTING_MAX),
+		.pool_bytes = POOL_BYTES,
+	};
+
+	if (dp->port.fd < 0)
+		return error_set(err, -EPROTO, "no frame port was sent");
+	memcpy(sc.mac, FRAME_PORT_MAC_HOST, sizeof(sc.mac));
+	dp->link = link_new(&sc, &dp->port, dp->loop, &random, on_port_dead,
+	                    dp);
+	if (!dp->link)
+		return error_set(err, -ENOMEM, "no memory for %zu connections",
+		                 flows);
+	return 0;
+}
+
+static int build_own(struct datapath *dp, struct error *err)
+{
+	int fd = dp->args->route_fd;
+
+	if (fd < 0)
+		fd = own_addr_open();
+	if (fd < 0)
+		return error_set(err, fd, "cannot open rtnetlink: ");
+	dp->own = own_addr_new(fd, dp->loop, dp->policy, on_own_changed, dp);
+	if (!dp->own)
+		return error_set(err, -ENOMEM, "no memory for addresses");
+	return 0;
+}
+
+static int build(struct datapath *dp, struct error *err)
+{
+	size_t flows = max_flows(dp->config);
+	int rc;
+
+	rc = build_link(dp, flows, err);
+	if (!rc)
+		rc = build_flow(dp, flows, err);
+	if (!rc)
+		rc = build_own(dp, err);
+	if (!rc)
+		rc = link_start(dp->link, dp->ft);
+	return rc;
+}
+
+/* --- messages of the monitor ---------------------------------------------- */
+
+/* What may come at any time. -EPROTO: it may not. */
+static int take_common(struct datapath *dp, const struct message_head *head,
+                       int *fd)
+{
+	if (head->kind == MSG_RESOLV_CONF) {
+		resolver_set_resolv_conf(dp->resolver, dp->text,
+		                         head->text_len);
+		return 0;
+	}
+	if (head->kind == MSG_HOSTS) {
+		resolver_set_hosts(dp->resolver, dp->text, head->text_len);
+		return 0;
+	}
+	if (head->kind == MSG_RESOLVER_SOCKET && *fd >= 0)
+		return resolver_sockets_add(dp->resolver_sockets, fd_take(fd),
+		                            head->a == 1);
+	return -EPROTO;
+}
+
+/* 1: MSG_START came, 0: another message, or a negative errno. */
+static int take_setup(struct datapath *dp, struct error *err)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1;
+	int rc = message_receive(dp->monitor_fd, &head, dp->text, &fd);
+
+	if (rc <= 0)
+		return rc ? rc : -EPIPE;
+	if (head.kind == MSG_START)
+		return 1;
+	if (head.kind == MSG_FRAME_PORT && fd >= 0 && dp->port.fd < 0) {
+		rc = frame_port_adopt((enum frame_port_kind)head.a, fd,
+		                      &dp->port, err);
+		if (rc == 0)
+			(void)fd_take(&fd);
+		return rc;
+	}
+	return take_common(dp, &head, &fd);
+}
+
+static void on_monitor(void *user, uint32_t index, uint32_t gen,
+                       uint32_t events, int64_t now)
+{
+	struct datapath *dp = user;
+	struct message_head head;
+	_auto_close_ int fd = -1;
+	int rc = message_receive(dp->monitor_fd, &head, dp->text, &fd);
+
+	(void)index;
+	(void)gen;
+	(void)events;
+	if (rc == -EAGAIN)
+		return;
+	if (rc > 0 && head.kind == MSG_STOP) {
+		dp->stop_at = MIN(dp->stop_at, now + DRAIN_NS);
+		return;
+	}
+	if (rc > 0)
+		rc = take_common(dp, &head, &fd);
+	else if (rc == 0)
+		rc = -EPIPE; /* the monitor is gone, and so is the app */
+	if (rc < 0) {
+		dp->status = EXIT_POSTERN;
+		loop_stop(dp->loop);
+	}
+}
+
+/* The end: at once when nothing of the app's is on its way any more. */
+static int64_t stop_deadline(void *user)
+{
+	return ((struct datapath *)user)->stop_at;
+}
+
+static void stop_turn_end(void *user, int64_t now)
+{
+	struct datapath *dp = user;
+
+	if (dp->stop_at == TIME_NEVER)
+		return;
+	if (now >= dp->stop_at || !flow_stats(dp->ft)->app_open)
+		loop_stop(dp->loop);
+}
+
+static void stop_run(void *user, int64_t now)
+{
+	(void)user;
+	(void)now;
+}
+
+static int serve(struct datapath *dp, struct error *err)
+{
+	struct loop_client client = {.deadline = stop_deadline,
+	                             .run = stop_run,
+	                             .turn_end = stop_turn_end,
+	                             .user = dp};
+	struct loop_ref ref = {.kind = LOOP_MONITOR};
+	int rc;
+
+	loop_handle(dp->loop, LOOP_MONITOR, on_monitor, dp);
+	loop_client_add(dp->loop, &client);
+	rc = loop_add(dp->loop, dp->monitor_fd, EPOLLIN, ref);
+	if (rc < 0)
+		return error_set(err, rc, "cannot watch the monitor: ");
+	rc = confine_datapath(CONFINE_LINK, err);
+	if (rc < 0)
+		return rc;
+	rc = message_send(dp->monitor_fd, MSG_READY, 0, NULL, 0, -1);
+	if (rc < 0)
+		return error_set(err, rc, "cannot tell the monitor: ");
+	return loop_run(dp->loop);
+}
+
+/* #syscalls fcntl */
+static int no_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+static void keep_no_stdio(void)
+{
+	_auto_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= 2; fd++) {
+#ifdef __SANITIZE_ADDRESS__
+		if (fd == 2)
+			break; /* its reports */
+#endif
+		(void)dup2(null, fd);
+	}
+}
+
+static int prepare(struct datapath *dp, struct error *err)
+{
+	int rc;
+
+	dp->loop = loop_new();
+	if (!dp->loop)
+		return error_set(err, -errno, "cannot make an epoll: ");
+	dp->policy = dp->config->policy;
+	if (!dp->policy)
+		dp->policy = dp->own_policy = policy_new();
+	if (!dp->policy)
+		return error_set(err, -ENOMEM, "no memory for the policy");
+	rc = build_resolver(dp, err);
+	while (!rc)
+		rc = take_setup(dp, err);
+	if (rc < 0)
+		return err->code ? rc
+		                 : error_set(err, rc, "bad set-up message: ");
+	rc = no_blocking(dp->monitor_fd);
+	if (rc < 0)
+		return error_set(err, rc, "cannot set O_NONBLOCK: ");
+	rc = build(dp, err);
+	if (rc < 0 && !err->code)
+		error_set(err, rc, "cannot start the datapath: ");
+	return rc;
+}
+
+static void teardown(struct datapath *dp)
+{
+	link_free(dp->link);
+	flow_table_free(dp->ft);
+	host_free(dp->host);
+	own_addr_free(dp->own);
+	resolver_sockets_free(dp->resolver_sockets);
+	upstream_free(dp->upstream);
+	resolver_free(dp->resolver);
+	policy_free(dp->own_policy);
+	if (dp->port.fd >= 0)
+		frame_port_close(&dp->port);
+	loop_free(dp->loop);
+	fd_close(&dp->monitor_fd);
+	free(dp);
+}
+
+int datapath_main(const struct datapath_args *args)
+{
+	struct datapath *dp = calloc(1, sizeof(*dp));
+	struct error err = {0};
+	int status;
+
+	if (!dp)
+		return EXIT_POSTERN;
+	dp->args = args;
+	dp->config = args->config;
+	dp->monitor_fd = args->monitor_fd;
+	dp->port.fd = -1;
+	dp->stop_at = TIME_NEVER;
+	(void)setsid(); /* the terminal's signals are the app's */
+	keep_no_stdio();
+	if (prepare(dp, &err) < 0 || serve(dp, &err) < 0) {
+		(void)failed(dp, &err);
+		dp->status = EXIT_POSTERN;
+	}
+	status = dp->status;
+	teardown(dp);
+	return status;
+}

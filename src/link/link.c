@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link.c - frontend 1: the lone interface, our stack, and flow joined */
+/*
+ * THEORY
+ * Frames of the app's interface enter through a `struct frame_port`, at most
+ * `FRAMES_A_TURN` of them before others have their turn, and go to
+ * `stack_input`; `stack_flush` ends each batch. What the stack asks for goes
+ * to flow, what flow tells goes to the stack: `to_stack_ops` and
+ * `to_frontend_ops` are the two tables, and nothing here decides anything.
+ *
+ * Invariants: a connection of the stack and its flow name each other by
+ * index and generation (`conn_pack`), so either may vanish first. No call
+ * keeps a frame: it is used up before the next is read. A frame the port does
+ * not take is lost, as on any wire, and the stack's timers send it again.
+ *
+ * Costs: one read and one write a frame, no copy of payload of its own.
+ */
+#include "link/link.h"
+
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+/* then other sources have their turn; level-triggered, so none is forgotten */
+#define FRAMES_A_TURN 64u
+
+struct link {
+	struct stack *stack;
+	void *memory;
+	size_t memory_len;
+	struct flow_table *ft;
+	struct frame_port *port;
+	struct loop *loop;
+	int64_t now; /* of the call in progress */
+	void (*dead)(void *user, int err);
+	void *dead_user;
+	bool is_dead;
+	uint64_t lost; /* frames the port did not take */
+};
+
+static uint64_t conn_pack(struct conn_id id)
+{
+	return (uint64_t)id.gen << 32 | id.index;
+}
+
+static struct conn_id conn_unpack(uint64_t ref)
+{
+	return (struct conn_id){(uint32_t)ref, (uint32_t)(ref >> 32)};
+}
+
+/* --- what the stack asks for -------------------------------------------- */
+
+static int on_frame_send(void *user, const void *frame, size_t len)
+{
+	struct link *l = user;
+	int rc = frame_port_write(l->port, frame, len);
+
+	if (rc < 0)
+		l->lost++;
+	return rc;
+}
+
+static int on_tcp_open(void *user, struct conn_id id, const struct tuple *t)
+{
+	struct link *l = user;
+	struct flow_id flow;
+	int rc = flow_tcp_open(l->ft, t, conn_pack(id), l->now, &flow);
+
+	if (rc == 0)
+		stack_tcp_set_cookie(l->stack, id, flow_id_pack(flow));
+	return rc;
+}
+
+static ssize_t on_tcp_write(void *user, uint64_t cookie, const void *data,
+                            size_t len)
+{
+	return flow_tcp_write(((struct link *)user)->ft, flow_id_unpack(cookie),
+	                      data, len);
+}
+
+static void on_tcp_shutdown(void *user, uint64_t cookie)
+{
+	flow_tcp_shutdown(((struct link *)user)->ft, flow_id_unpack(cookie));
+}
+
+static ssize_t on_tcp_peek(void *user, uint64_t cookie, uint32_t offset,
+                           void *buf, size_t len)
+{
+	return flow_tcp_peek(((struct link *)user)->ft, flow_id_unpack(cookie),
+	                     offset, buf, len);
+}
+
+static void on_tcp_consume(void *user, uint64_t cookie, uint32_t n)
+{
+	flow_tcp_consume(((struct link *)user)->ft, flow_id_unpack(cookie), n);
+}
+
+static void on_tcp_closed(void *user, uint64_t cookie, bool reset)
+{
+	struct link *l = user;
+
+	flow_close(l->ft, flow_id_unpack(cookie), reset, l->now);
+}
+
+static void on_tcp_established(void *user, uint64_t cookie, int err)
+{
+	/* published ports are a later issue: nothing here connects */
+	(void)user;
+	(void)cookie;
+	(void)err;
+}
+
+static int on_udp_input(void *user, const struct tuple *t, const void *data,
+                        size_t len, size_t segment_len, uint8_t ttl)
+{
+	struct link *l = user;
+
+	(void)ttl;
+	return flow_udp_send(l->ft, t, 0, data, len, segment_len, l->now);
+}
+
+static int on_echo_input(void *user, const struct tuple *t, uint16_t seq,
+                         const void *data, size_t len, uint8_t ttl)
+{
+	struct link *l = user;
+
+	return flow_echo_send(l->ft, t, 0, seq, data, len, ttl, l->now);
+}
+
+static const struct stack_ops to_stack_ops = {
+	.frame_send = on_frame_send,
+	.tcp_open = on_tcp_open,
+	.tcp_write = on_tcp_write,
+	.tcp_shutdown = on_tcp_shutdown,
+	.tcp_peek = on_tcp_peek,
+	.tcp_consume = on_tcp_consume,
+	.tcp_closed = on_tcp_closed,
+	.tcp_established = on_tcp_established,
+	.udp_input = on_udp_input,
+	.echo_input = on_echo_input,
+};
+
+/* --- what flow tells ----------------------------------------------------- */
+
+static struct link *entered(void *user, int64_t now)
+{
+	struct link *l = user;
+
+	l->now = now;
+	return l;
+}
+
+static void on_connected(void *user, uint64_t ref, int64_t now)
+{
+	stack_tcp_connected(entered(user, now)->stack, conn_unpack(ref), now);
+}
+
+static void on_refused(void *user, uint64_t ref, int err, int64_t now)
+{
+	stack_tcp_refused(entered(user, now)->stack, conn_unpack(ref), err,
+	                  now);
+}
+
+static void on_readable(void *user, uint64_t ref, int64_t now)
+{
+	stack_tcp_host_readable(entered(user, now)->stack, conn_unpack(ref),
+	                        now);
+}
+
+static void on_writable(void *user, uint64_t ref, int64_t now)
+{
+	stack_tcp_host_writable(entered(user, now)->stack, conn_unpack(ref),
+	                        now);
+}
+
+static void on_reset(void *user, uint64_t ref, int err, int64_t now)
+{
+	(void)err; /* TCP has one word for it */
+	stack_tcp_abort(entered(user, now)->stack, conn_unpack(ref), now);
+}
+
+static void on_udp_deliver(void *user, uint64_t ref, const struct tuple *t,
+                           const void *data, size_t len, size_t segment_len,
+                           int64_t now)
+{
+	(void)ref;
+	stack_udp_output(entered(user, now)->stack, t, data, len, segment_len,
+	                 now);
+}
+
+static void on_udp_error(void *user, uint64_t ref, const struct tuple *t,
+                         int err, const struct addr *from, int64_t now)
+{
+	(void)ref;
+	stack_udp_error(entered(user, now)->stack, t, err, from, now);
+}
+
+static void on_echo_deliver(void *user, uint64_t ref, const struct tuple *t,
+                            uint16_t seq, const void *data, size_t len,
+                            int64_t now)
+{
+	(void)ref;
+	stack_echo_output(entered(user, now)->stack, t, seq, data, len, now);
+}
+
+static const struct frontend_ops to_frontend_ops = {
+	.tcp_connected = on_connected,
+	.tcp_refused = on_refused,
+	.tcp_readable = on_readable,
+	.tcp_writable = on_writable,
+	.tcp_reset = on_reset,
+	.udp_deliver = on_udp_deliver,
+	.udp_error = on_udp_error,
+	.echo_deliver = on_echo_deliver,
+};
+
+const struct frontend_ops *link_frontend_ops(void)
+{
+	return &to_frontend_ops;
+}
+
+/* --- frames and time ------------------------------------------------------ */
+
+static void on_frame(void *user, const void *frame, size_t len)
+{
+	struct link *l = user;
+
+	stack_input(l->stack, frame, len, l->now);
+}
+
+static void on_port(void *user, uint32_t index, uint32_t gen, uint32_t events,
+                    int64_t now)
+{
+	struct link *l = entered(user, now);
+	int n;
+
+	(void)index;
+	(void)gen;
+	(void)events;
+	n = frame_port_receive(l->port, FRAMES_A_TURN, on_frame, l);
+	stack_flush(l->stack, now);
+	if (n >= 0 || l->is_dead)
+		return;
+	/* a dead port would be readable for ever */
+	l->is_dead = true;
+	loop_del(l->loop, l->port->fd);
+	l->dead(l->dead_user, n);
+}
+
+static int64_t link_deadline(void *user)
+{
+	return stack_deadline(((struct link *)user)->stack);
+}
+
+static void link_run(void *user, int64_t now)
+{
+	stack_run(entered(user, now)->stack, now);
+}
+
+/* host events of this turn may have left ACKs held back, too */
+static void link_turn_end(void *user, int64_t now)
+{
+	stack_flush(entered(user, now)->stack, now);
+}
+
+struct link *link_new(const struct stack_config *config,
+                      struct frame_port *port, struct loop *loop,
+                      const struct random_source *random,
+                      void (*dead)(void *user, int err), void *user)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->port = port;
+	l->loop = loop;
+	l->dead = dead;
+	l->dead_user = user;
+	l->now = loop_clock();
+	l->memory_len = stack_size(config);
+	/* pages that are never touched cost nothing */
+	l->memory = mmap(NULL, l->memory_len, PROT_READ | PROT_WRITE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (l->memory == MAP_FAILED) {
+		free(l);
+		return NULL;
+	}
+	l->stack = stack_init(l->memory, config, &to_stack_ops, l, random,
+	                      l->now);
+	return l;
+}
+
+int link_start(struct link *l, struct flow_table *ft)
+{
+	struct loop_client client = {.deadline = link_deadline,
+	                             .run = link_run,
+	                             .turn_end = link_turn_end,
+	                             .user = l};
+	struct loop_ref ref = {.kind = LOOP_FRAME_PORT};
+
+	l->ft = ft;
+	loop_client_add(l->loop, &client);
+	loop_handle(l->loop, LOOP_FRAME_PORT, on_port, l);
+	return loop_add(l->loop, l->port->fd, EPOLLIN, ref);
+}
+
+void link_free(struct link *l)
+{
+	if (!l)
+		return;
+	if (l->ft)
+		stack_fini(l->stack, l->now);
+	munmap(l->memory, l->memory_len);
+	free(l);
+}
+
+const struct stack_stats *link_stats(const struct link *l)
+{
+	return stack_stats(l->stack);
+}

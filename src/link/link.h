@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link.h - frontend 1: the lone interface, our stack, and flow joined */
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include "flow/flow.h"
+#include "link/frame_port.h"
+#include "stack/stack.h"
+
+struct link;
+struct loop;
+
+/*
+ * link_new() - maps the stack's memory and starts it; malloc here only. port
+ * is adopted and borrowed. dead() is called at most once, when the port can
+ * carry nothing more. NULL: out of memory.
+ */
+struct link *link_new(const struct stack_config *config,
+                      struct frame_port *port, struct loop *loop,
+                      const struct random_source *random,
+                      void (*dead)(void *user, int err), void *user);
+/* link_frontend_ops() - what flow is bound to, with the link as user */
+const struct frontend_ops *link_frontend_ops(void);
+/* link_start() - frames are read from now on (LOOP_FRAME_PORT). */
+_must_check_ int link_start(struct link *l, struct flow_table *ft);
+/* Every connection of the app is dropped, flow told; frees everything. */
+void link_free(struct link *l);
+const struct stack_stats *link_stats(const struct link *l);
+
+#endif
