@@ -207,9 +207,8 @@ static size_t max_flows(const struct sandbox_config *c)
 static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
-	struct host_config hc = {.use_peek_off = true,
-	                         .line = on_denied,
-	                         .line_user = dp};
+	struct host_config hc = {
+		.use_peek_off = true, .line = on_denied, .line_user = dp};
 	struct flow_config fc = {
 		.max_flows = flows,
 		.max_connecting = MIN(flows, CONNECTING_MAX),
@@ -291,8 +290,8 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	if (dp->port.fd < 0)
 		return error_set(err, -EPROTO, "no frame port was sent");
 	memcpy(sc.mac, FRAME_PORT_MAC_HOST, sizeof(sc.mac));
-	dp->link = link_new(&sc, &dp->port, dp->loop, &random, on_port_dead,
-	                    dp);
+	dp->link =
+		link_new(&sc, &dp->port, dp->loop, &random, on_port_dead, dp);
 	if (!dp->link)
 		return error_set(err, -ENOMEM, "no memory for %zu connections",
 		                 flows);

@@ -100,8 +100,8 @@ static void conn_close(struct resolver_sockets *rs, struct tcp_client *c)
 /* #syscalls accept4 close */
 static void accept_conn(struct resolver_sockets *rs, int listener)
 {
-	_auto_close_ int fd = accept4(listener, NULL, NULL,
-	                              SOCK_NONBLOCK | SOCK_CLOEXEC);
+	_auto_close_ int fd =
+		accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	for (uint32_t i = 0; fd >= 0 && i < CONNS_MAX; i++) {
 		struct tcp_client *c = &rs->conns[i];
@@ -184,7 +184,7 @@ void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t client,
                              const void *msg, size_t len)
 {
 	uint32_t index = (uint32_t)client,
-	         gen = (uint32_t)(client >> 32) & 0xffffff;
+		 gen = (uint32_t)(client >> 32) & 0xffffff;
 	uint8_t head[2] = {(uint8_t)(len >> 8), (uint8_t)len};
 	struct iovec iov[2] = {{head, 2}, {NULL, len}};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 2};

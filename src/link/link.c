@@ -288,8 +288,8 @@ struct link *link_new(const struct stack_config *config,
 		free(l);
 		return NULL;
 	}
-	l->stack = stack_init(l->memory, config, &to_stack_ops, l, random,
-	                      l->now);
+	l->stack =
+		stack_init(l->memory, config, &to_stack_ops, l, random, l->now);
 	return l;
 }
 
