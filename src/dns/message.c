@@ -323,7 +323,7 @@ bool dns_answer_parse(const uint8_t *msg, size_t len, struct dns_answer *a)
 			return false;
 		if (rr.type != DNS_OPT)
 			continue;
-		if (a->opt || !additional)
+		if (a->opt || !additional || msg[rr.start] != 0)
 			return false;
 		a->opt = rr.start;
 		a->opt_end = rr.end;
