@@ -9,11 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct {
+struct log_sink {
 	enum log_level level;
 	int fd;
 	bool json;
-} log_state = {.level = LOG_LEVEL_NOTICE, .fd = 2, .json = false};
+};
+
+static struct {
+	struct log_sink sinks[LOG_SINKS_MAX];
+	size_t n;
+} log_state = {.sinks = {{.level = LOG_LEVEL_NOTICE, .fd = 2}}, .n = 1};
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",   [LOG_LEVEL_WARN] = "warning",
@@ -25,14 +30,24 @@ static_assert(ARRAY_SIZE(level_names) == LOG_LEVEL_TRACE + 1,
 
 void log_init(enum log_level level, int fd, bool json)
 {
-	log_state.level = level;
-	log_state.fd = fd;
-	log_state.json = json;
+	log_state.sinks[0] = (struct log_sink){level, fd, json};
+	log_state.n = 1;
+}
+
+int log_add(enum log_level level, int fd, bool json)
+{
+	if (log_state.n == LOG_SINKS_MAX)
+		return -ENOSPC;
+	log_state.sinks[log_state.n++] = (struct log_sink){level, fd, json};
+	return 0;
 }
 
 bool log_enabled(enum log_level level)
 {
-	return level <= log_state.level;
+	for (size_t i = 0; i < log_state.n; i++)
+		if (level <= log_state.sinks[i].level)
+			return true;
+	return false;
 }
 
 /* Appends one byte, escaped where a terminal or JSON would act on it. */
@@ -49,21 +64,14 @@ static size_t put_escaped(char *out, size_t room, unsigned char c, bool json)
 	return n > 0 && (size_t)n < room ? (size_t)n : 0;
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void write_line(const struct log_sink *sink, enum log_level level,
+                       const char *raw)
 {
-	char raw[1024], line[2048];
-	size_t len;
-	va_list ap;
+	char line[2048];
 	ssize_t rc;
-	int saved = errno;
+	size_t len;
 
-	if (!log_enabled(level))
-		return;
-	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	va_end(ap);
-
-	if (log_state.json)
+	if (sink->json)
 		len = (size_t)snprintf(line, sizeof(line),
 		                       "{\"level\":\"%s\",\"msg\":\"",
 		                       level_names[level]);
@@ -71,15 +79,31 @@ void log_line(enum log_level level, const char *fmt, ...)
 		len = (size_t)snprintf(line, sizeof(line), "postern: ");
 	for (const char *p = raw; *p; p++)
 		len += put_escaped(line + len, sizeof(line) - len - 4,
-		                   (unsigned char)*p, log_state.json);
-	if (log_state.json) {
+		                   (unsigned char)*p, sink->json);
+	if (sink->json) {
 		line[len++] = '"';
 		line[len++] = '}';
 	}
 	line[len++] = '\n';
 	do
-		rc = write(log_state.fd, line, len);
+		rc = write(sink->fd, line, len);
 	while (rc < 0 && errno == EINTR);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	int saved = errno;
+	char raw[1024];
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < log_state.n; i++)
+		if (level <= log_state.sinks[i].level)
+			write_line(&log_state.sinks[i], level, raw);
 	errno = saved;
 }
 

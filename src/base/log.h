@@ -20,6 +20,13 @@ enum log_level {
  * program besides the signal descriptor.
  */
 void log_init(enum log_level level, int fd, bool json);
+/*
+ * log_add() - a second or third place that gets the same lines, by a level
+ * of its own (a log file beside stderr). 0, or -ENOSPC beyond LOG_SINKS_MAX.
+ */
+#define LOG_SINKS_MAX 4
+_must_check_ int log_add(enum log_level level, int fd, bool json);
+/* log_enabled() - would any place take a line of this level? */
 bool log_enabled(enum log_level level);
 
 /* log_line() - writes one line; control characters in it come out escaped. */
