@@ -23,6 +23,7 @@ struct id_map_entry {
 
 #define CONFIG_IDMAP_MAX 16
 #define CONFIG_DNS_MAX 8
+#define CONFIG_DNS_SEARCH_MAX 6 /* as glibc's MAXDNSRCH once was */
 #define CONFIG_HOSTS_MAX 64
 
 struct config_host {
@@ -44,8 +45,12 @@ struct sandbox_config {
 	bool best_effort;
 	bool quiet;
 	enum log_level log_level;
-	int log_fd; /* -1: stderr */
-	bool log_json;
+	/*
+	 * cli has called log_init() and log_add(); the processes inherit
+	 * that over fork. These are files it opened for it (close-on-exec),
+	 * -1: none. The datapath must keep them.
+	 */
+	int log_fd, debug_log_fd, panic_log_fd;
 	bool no_filter; /* --no-filter: no seccomp filter on CMD */
 	bool map_root;  /* --map-root */
 	bool sockets_direct;
@@ -64,6 +69,8 @@ struct sandbox_config {
 	bool offline;
 	struct endpoint dns[CONFIG_DNS_MAX];
 	size_t ndns;
+	const char *dns_search[CONFIG_DNS_SEARCH_MAX]; /* canonical names */
+	size_t ndns_search;
 	struct config_host *hosts; /* CONFIG_HOSTS_MAX of them, or NULL */
 	size_t nhosts;
 	struct id_map_entry uid_map[CONFIG_IDMAP_MAX];

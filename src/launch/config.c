@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c - the defaults of `postern do` */
+#include "launch/config.h"
+
+#include <string.h>
+
+void sandbox_config_init(struct sandbox_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->log_level = LOG_LEVEL_NOTICE;
+	c->log_fd = c->debug_log_fd = c->panic_log_fd = -1;
+	c->ready_fd = c->pcap_fd = -1;
+}
