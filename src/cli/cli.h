@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli.h - what one command line was understood to mean */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "launch/config.h"
+
+struct verb;
+
+/* enum cli_network - every spelling of --network, also what is refused */
+enum cli_network {
+	CLI_NETWORK_PASSTHROUGH,
+	CLI_NETWORK_NONE,
+	CLI_NETWORK_HOST,
+	CLI_NETWORK_SANDBOX,
+	CLI_NETWORK_PLUGIN,
+};
+
+#define CLI_OPTIONS_MAX 192 /* rows of both option tables */
+#define CLI_WORDS_MAX 16
+
+/*
+ * struct cli - owned by main(). Strings are argv's or the environment's.
+ * `config` is handed to launch once `do` has settled everything else.
+ */
+struct cli {
+	struct sandbox_config config;
+	struct config_host hosts[CONFIG_HOSTS_MAX];
+	struct policy *policy;
+	const struct verb *verb;          /* NULL before the verb */
+	char **rest;                      /* CMD and its arguments */
+	const char *words[CLI_WORDS_MAX]; /* plain words of other verbs */
+	size_t nwords;
+
+	/* by option index: times written, and the last value written */
+	uint8_t seen[CLI_OPTIONS_MAX];
+	const char *written[CLI_OPTIONS_MAX];
+
+	enum cli_network network;
+	bool rootless, debug, trace, quiet, json;
+	bool help, help_all, version, version_json;
+	bool sockets_direct, foreground;
+	bool require_policy;
+	const char *log_file, *debug_log, *panic_log;
+	bool log_json, debug_log_json;
+	bool host_settings_check, host_settings_must;
+	const char *platform;     /* -platform=..., NULL */
+	const char *moved_volume; /* -volume of two different places, NULL */
+};
+
+/* Prints "postern: " and err's text; returns EXIT_POSTERN. */
+int cli_fail(const struct error *err);
+
+/*
+ * struct verb - one word after the global options. run() returns the exit
+ * status. interleave: options may follow plain words, and there is no CMD.
+ */
+struct verb {
+	const char *name;
+	const char *alias;  /* NULL */
+	unsigned int where; /* enum option_where bit */
+	bool interleave;
+	int (*run)(struct cli *c);
+	const char *usage; /* what follows the verb */
+	const char *help;
+};
+
+extern const struct verb cli_verbs[];
+extern const size_t cli_nverbs;
+const struct verb *cli_verb_find(const char *name);
+
+int cli_do(struct cli *c);
+int cli_check(struct cli *c);
+int cli_why(struct cli *c);
+int cli_policy(struct cli *c);
+int cli_completions(struct cli *c);
+int cli_help(struct cli *c);
+int cli_version(struct cli *c);
+
+#endif
