@@ -54,7 +54,7 @@ struct policy {
 	uint32_t nrules, rules_room;
 	bool has_allow, offline;
 	struct addr own[POLICY_OWN_MAX]; /* sorted */
-	size_t own_n;
+	size_t nown;
 	bool own_overflow;
 };
 
@@ -212,8 +212,8 @@ static int addr_compare(const void *a, const void *b)
 int policy_set_own(struct policy *p, const struct addr *own, size_t n)
 {
 	p->own_overflow = n > POLICY_OWN_MAX;
-	p->own_n = MIN(n, (size_t)POLICY_OWN_MAX);
-	for (size_t i = 0; i < p->own_n; i++) {
+	p->nown = MIN(n, (size_t)POLICY_OWN_MAX);
+	for (size_t i = 0; i < p->nown; i++) {
 		size_t at = i;
 
 		/* by insertion: qsort(3) may allocate */
@@ -260,7 +260,7 @@ static void take_lower(uint32_t *lowest, uint32_t rule)
 
 static bool is_own(const struct policy *p, const struct addr *a)
 {
-	return bsearch(a, p->own, p->own_n, sizeof(p->own[0]), addr_compare);
+	return bsearch(a, p->own, p->nown, sizeof(p->own[0]), addr_compare);
 }
 
 /* Bits 1 << enum policy_group: the groups whose deny rules hit the address,
