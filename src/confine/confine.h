@@ -13,8 +13,9 @@ enum confine_profile {
 /*
  * confine_datapath() - no capabilities, no_new_privs, non-dumpable, rlimits,
  * seccomp allow list (generated from the #syscalls comments, kill on
- * violation). Irreversible. nofile is the descriptor limit to keep. 0 or a
- * negative errno with err set; the caller must exit on failure.
+ * violation; under --debug the call is named first). The descriptor limit is
+ * raised to the hard one. Irreversible. 0 or a negative errno with err set;
+ * the caller must exit on failure.
  */
 _must_check_ int confine_datapath(enum confine_profile profile,
                                   struct error *err);
@@ -25,13 +26,17 @@ _must_check_ int confine_datapath(enum confine_profile profile,
  * needs (docs/app-filter.md). Sets no_new_privs.
  */
 struct app_filter {
-	bool packet_sockets; /* leave AF_PACKET open (--map-root, net-raw) */
+	bool raw_sockets;   /* leave SOCK_RAW, AF_PACKET and every netlink
+	                       protocol open (--map-root with net-raw) */
+	bool wait_killable; /* notify: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	                       (Linux 5.19) */
 };
 _must_check_ int confine_app_filter(const struct app_filter *opts,
                                     struct error *err);
 /*
  * confine_app_notify() - as confine_app_filter(), plus USER_NOTIF for the
  * socket calls of `sockets`; returns the listener's descriptor, close-on-exec.
+ * From then on this process's own sendmsg(2) would be notified, too.
  */
 _must_check_ int confine_app_notify(const struct app_filter *opts,
                                     struct error *err);
