@@ -5,6 +5,8 @@
 
 #include "launch/config.h"
 
+struct app_side; /* launch/init.h */
+
 struct datapath_args {
 	const struct sandbox_config *config; /* inherited over fork */
 	bool sockets;                        /* which frontend */
@@ -15,7 +17,22 @@ struct datapath_args {
 	unsigned int prefix4, prefix6, mtu;
 	struct addr resolver_aliases[4]; /* from the app's resolv.conf */
 	size_t nresolver_aliases;
+	/*
+	 * sockets: the app's side, which the datapath has to start with
+	 * app_side_start() (it must be an ancestor of CMD) before it closes
+	 * what it inherited with datapath_detach(). Its messages go to the
+	 * monitor. NULL under link: the monitor starts it and has detached.
+	 */
+	struct app_side *app;
 };
+
+/*
+ * datapath_detach() - stdin, stdout and stderr become /dev/null and whatever
+ * was inherited is closed, but for args' own descriptors and `keep`: no pipe
+ * of CMD's may be held open.
+ */
+void datapath_detach(const struct datapath_args *args, const int *keep,
+                     size_t nkeep);
 
 /*
  * datapath_main() - runs in the forked child, in the host's namespaces;

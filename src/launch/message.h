@@ -37,6 +37,7 @@ enum message_kind {
 	                        one fd: the pidfd of CMD */
 	MSG_APP_STOPPED,     /* CMD stopped; a = the signal */
 	MSG_APP_EXITED,      /* CMD ended; a = its wait status */
+	MSG_APP_NO_PROC,     /* no /proc for a pid namespace here */
 };
 
 #define MESSAGE_TEXT_MAX 65536

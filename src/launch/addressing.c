@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* addressing.c - which private prefix the app gets */
+#include "launch/addressing.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#define APP_HOST 100u
+#define DEFAULT_PREFIX4 24u
+#define DEFAULT_PREFIX6 64u
+
+/* The one that slirp's users know, then ones that little else uses. */
+static const uint8_t fallback4[][3] = {
+	{10, 0, 2},     {10, 0, 3},     {10, 0, 4},      {10, 231, 2},
+	{172, 31, 254}, {172, 24, 254}, {192, 168, 254}, {192, 168, 231},
+};
+/* fd00::/64, fd00:0:0:1::/64 ... : the seventh and eighth byte count */
+#define FALLBACK6 8
+
+static bool overlaps(const struct prefix *p, const struct prefix *routes,
+                     size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_in_prefix(&p->addr, &routes[i].addr,
+		                   MIN(p->len, routes[i].len)))
+			return true;
+	return false;
+}
+
+/* The base of a prefix: every bit after the first len is zero. */
+static struct addr base_of(const struct addr *a, unsigned int len)
+{
+	struct addr base = *a;
+
+	for (unsigned int bit = len; bit < 128; bit++)
+		base.b[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	return base;
+}
+
+static struct addr nth(const struct addr *base, unsigned int n)
+{
+	struct addr a = *base;
+
+	a.b[15] = (uint8_t)(a.b[15] + n);
+	return a;
+}
+
+/*
+ * Gateway and resolver of the prefix that app lies in. len counts the bits of
+ * the 128-bit form.
+ */
+static int choose_neighbours(const struct addr *app, unsigned int len,
+                             struct addr *gateway, struct addr *resolver,
+                             struct error *err)
+{
+	struct addr base = base_of(app, len), *next[2] = {gateway, resolver};
+	unsigned int n = 2;
+
+	if (len > 125) /* a /30 holds two hosts */
+		return error_set(err, -EINVAL,
+		                 "the app's prefix is too small: it needs "
+		                 "room for three addresses, /29 or /125");
+	for (size_t i = 0; i < ARRAY_SIZE(next); n++) {
+		struct addr a = nth(&base, n);
+
+		if (!addr_equal(&a, app))
+			*next[i++] = a;
+	}
+	return 0;
+}
+
+static struct addr choose4(const struct prefix *routes, size_t n)
+{
+	struct addr first = {{0}};
+
+	for (size_t i = ARRAY_SIZE(fallback4); i-- > 0;) {
+		const uint8_t *f = fallback4[i];
+		struct prefix p = {addr_ip4(f[0], f[1], f[2], 0),
+		                   96 + DEFAULT_PREFIX4};
+
+		if (i == 0 || !overlaps(&p, routes, n))
+			first = nth(&p.addr, APP_HOST);
+	}
+	return first;
+}
+
+static struct addr choose6(const struct prefix *routes, size_t n)
+{
+	struct addr first = {{0}};
+
+	for (size_t i = FALLBACK6; i-- > 0;) {
+		struct prefix p = {{{0xfd}}, DEFAULT_PREFIX6};
+
+		p.addr.b[7] = (uint8_t)i;
+		if (i == 0 || !overlaps(&p, routes, n)) {
+			first = p.addr;
+			first.b[14] =
+				0x01; /* fd00::100, as slirp4netns has it */
+		}
+	}
+	return first;
+}
+
+int addressing_choose(const struct sandbox_config *config,
+                      const struct prefix *routes, size_t n,
+                      struct addressing *out, struct error *err)
+{
+	int rc;
+
+	out->prefix4 = config->cidr4_given ? config->prefix4 : DEFAULT_PREFIX4;
+	out->prefix6 = config->cidr6_given ? config->prefix6 : DEFAULT_PREFIX6;
+	out->app4 = config->cidr4_given ? config->cidr4 : choose4(routes, n);
+	out->app6 = config->cidr6_given ? config->cidr6 : choose6(routes, n);
+	rc = choose_neighbours(&out->app4, 96 + out->prefix4, &out->gateway4,
+	                       &out->resolver4, err);
+	if (rc)
+		return rc;
+	return choose_neighbours(&out->app6, out->prefix6, &out->gateway6,
+	                         &out->resolver6, err);
+}
+
+struct routes {
+	struct prefix *out;
+	size_t n, max;
+};
+
+static int take_route(const struct nlmsghdr *nlh, void *user)
+{
+	struct routes *r = user;
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) || !rtm->rtm_dst_len)
+		return MNL_CB_OK;
+	for (attr = mnl_nlmsg_get_payload_offset(nlh, sizeof(*rtm));
+	     mnl_attr_ok(attr,
+	                 (int)((const char *)mnl_nlmsg_get_payload_tail(nlh) -
+	                       (const char *)attr));
+	     attr = mnl_attr_next(attr)) {
+		struct prefix *p = &r->out[r->n];
+		bool v4 = rtm->rtm_family == AF_INET;
+
+		if (mnl_attr_get_type(attr) != RTA_DST || r->n == r->max ||
+		    mnl_attr_get_payload_len(attr) < (v4 ? 4 : 16))
+			continue;
+		p->addr = v4 ? addr_from_ip4(mnl_attr_get_payload(attr))
+		             : addr_from_ip6(mnl_attr_get_payload(attr));
+		p->len = rtm->rtm_dst_len + (v4 ? 96u : 0u);
+		r->n++;
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int dump_routes(int fd, uint8_t family, struct routes *r)
+{
+	union {
+		char buf[16384];
+		struct nlmsghdr align;
+	} m;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(m.buf);
+	struct rtmsg *rtm;
+	ssize_t len;
+	int rc = MNL_CB_OK;
+
+	nlh->nlmsg_type = RTM_GETROUTE;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = family;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = family;
+	if (send(fd, nlh, nlh->nlmsg_len, 0) < 0)
+		return -errno;
+	do {
+		len = recv(fd, m.buf, sizeof(m.buf), 0);
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0)
+			return len ? -errno : -EPROTO;
+		rc = mnl_cb_run(m.buf, (size_t)len, family, 0, take_route, r);
+	} while (rc > MNL_CB_STOP);
+	return rc < 0 ? -errno : 0;
+}
+
+ssize_t addressing_routes(struct prefix *routes, size_t max)
+{
+	_auto_close_ int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct routes r = {.out = routes, .max = max};
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = dump_routes(fd, AF_INET, &r);
+	if (!rc)
+		rc = dump_routes(fd, AF_INET6, &r);
+	return rc ? rc : (ssize_t)r.n;
+}

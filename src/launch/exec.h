@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec.h - the last steps of the process that becomes CMD */
+#ifndef LAUNCH_EXEC_H
+#define LAUNCH_EXEC_H
+
+#include "base/error.h"
+#include "launch/config.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* struct app_exec - how CMD is to find itself; all borrowed */
+struct app_exec {
+	const struct sandbox_config *config;
+	sigset_t mask;     /* signals blocked when postern was started */
+	pid_t launched_as; /* what LISTEN_PID may have named: postern */
+	bool same_rights;  /* no namespace of ours: change no capability */
+	bool full_rights;  /* --map-root: keep those over the network */
+	bool root_inside;  /* uid 0, to whom exec gives capabilities */
+	bool no_user_ns;   /* real root: keep only harmless ones */
+	/*
+	 * Installs the filter, as the very last thing before exec; NULL:
+	 * confine_app_filter() as config says. Under `sockets` it also hands
+	 * the listener over.
+	 */
+	int (*install_filter)(void *user, struct error *err);
+	void *user;
+};
+
+/*
+ * app_exec() - descriptor rules, working directory, LISTEN_PID, capabilities,
+ * signal mask, filter, exec. Does not return: a failure is one line on stderr
+ * and exit 125 (ours), 126 (not executable) or 127 (not found).
+ */
+_Noreturn void app_exec(const struct app_exec *x);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reap.c - waiting for children, and ending all that a process has started */
+#include "launch/reap.h"
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "loop/loop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define GIVE_UP_NS (2 * NS_PER_S)
+
+pid_t reap_wait(int *status)
+{
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	for (;;) {
+		pid_t pid = waitpid(-1, status, WNOHANG | WUNTRACED);
+
+		if (pid > 0)
+			return pid;
+		if (pid < 0 && errno != EINTR)
+			return REAP_TOLD_TO_END;
+		if (sigwaitinfo(&set, &info) == SIGTERM)
+			return REAP_TOLD_TO_END;
+	}
+}
+
+/* The parent of a process, or -1. */
+static pid_t parent_of(const char *pid)
+{
+	_auto_close_ int fd = -1;
+	char path[300], stat[512], *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, stat, sizeof(stat) - 1);
+	if (n <= 0)
+		return -1;
+	stat[n] = '\0';
+	p = strrchr(stat, ')'); /* the name may hold anything */
+	if (!p || strlen(p) < 5)
+		return -1;
+	return (pid_t)strtol(p + 4, NULL, 10); /* ") S ppid" */
+}
+
+/* Calls fn for each direct child. */
+static void for_each_child(void (*fn)(pid_t pid, void *user), void *user)
+{
+	DIR *dir = opendir("/proc");
+	pid_t self = getpid();
+
+	if (!dir)
+		return;
+	for (struct dirent *e; (e = readdir(dir));)
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
+		    parent_of(e->d_name) == self)
+			fn((pid_t)strtol(e->d_name, NULL, 10), user);
+	closedir(dir);
+}
+
+void reap_list_add(struct reap_list *list, pid_t pid)
+{
+	if (list->n < ARRAY_SIZE(list->pid))
+		list->pid[list->n++] = pid;
+}
+
+static void add_child(pid_t pid, void *user)
+{
+	reap_list_add(user, pid);
+}
+
+void reap_list_children(struct reap_list *list)
+{
+	list->n = 0;
+	for_each_child(add_child, list);
+}
+
+struct sweep {
+	const struct reap_list *keep;
+	unsigned int left;
+};
+
+/* Theirs become ours as they die. */
+static void kill_child(pid_t pid, void *user)
+{
+	struct sweep *s = user;
+
+	for (unsigned int i = 0; s->keep && i < s->keep->n; i++)
+		if (s->keep->pid[i] == pid)
+			return;
+	s->left++;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, WNOHANG);
+}
+
+void reap_descendants(const struct reap_list *keep)
+{
+	const struct timespec pause = {.tv_nsec = 2 * NS_PER_MS};
+	int64_t end = loop_clock() + GIVE_UP_NS;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		struct sweep s = {.keep = keep};
+
+		for_each_child(kill_child, &s);
+		if (!s.left || loop_clock() > end)
+			return;
+		(void)sigtimedwait(&child, NULL, &pause);
+	}
+}
