@@ -85,11 +85,13 @@ struct wheel_timer *wheel_pop(struct wheel *w, int64_t now)
 {
 	int64_t now_tick = tick_of(now);
 
-	if (!w->armed || now < w->next_ns) {
-		if (!w->armed && now_tick > w->cursor_tick)
-			w->cursor_tick = now_tick;
+	if (!w->armed) {
+		w->next_ns = TIME_NEVER;
+		w->cursor_tick = MAX(w->cursor_tick, now_tick);
 		return NULL;
 	}
+	if (now < w->next_ns)
+		return NULL;
 	/* after a long sleep one turn round sees every slot */
 	if (now_tick - w->cursor_tick > (int64_t)WHEEL_SLOTS)
 		w->cursor_tick = now_tick - (int64_t)WHEEL_SLOTS;

@@ -73,7 +73,7 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 		addr_format(&q->host.addr, where);
 	snprintf(line, sizeof(line), "denied %s/%s (%s); allow with %s", where,
 	         proto_name(q->proto), a->reason ? a->reason : "policy",
-	         policy_remedy(q, remedy, sizeof(remedy)));
+	         policy_remedy_for(q, a, remedy, sizeof(remedy)));
 	say(ft, line);
 }
 

@@ -140,20 +140,18 @@ static bool embeds_last(const struct addr *a)
 {
 	static const uint8_t zero[12];
 	static const uint8_t translated[12] = {[8] = 0xff, 0xff}; /* RFC 2765 */
-	static const uint8_t local_nat64[6] = {0,    0x64, 0xff,
-	                                       0x9b, 0,    1}; /* RFC 8215 */
-
 	/* :: and ::1 are what they are, not IPv4-compatible */
 	if (class_from_regions(class_regions(a)) == POLICY_CLASS_LOOPBACK)
 		return false;
 	return has_bytes(a, 0, zero, 12) || has_bytes(a, 0, translated, 12) ||
-	       has_bytes(a, 0, local_nat64, 6) || is_isatap(a);
+	       is_isatap(a);
 }
 
 size_t class_forms(const struct addr *a, struct addr forms[CLASS_FORMS_MAX])
 {
 	static const uint8_t teredo[4] = {0x20, 0x01}; /* RFC 4380 2.6 */
-	static const uint8_t local_nat64[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
+	static const uint8_t local_nat64[6] = {0,    0x64, 0xff,
+	                                       0x9b, 0,    1}; /* RFC 8215 */
 	uint8_t v4[4];
 	size_t n = 1;
 
@@ -167,9 +165,13 @@ size_t class_forms(const struct addr *a, struct addr forms[CLASS_FORMS_MAX])
 	if (embeds_last(a))
 		forms[n++] = addr_from_ip4(a->b + 12);
 	if (has_bytes(a, 0, local_nat64, 6)) {
-		/* with a /48 the address goes around byte 8, RFC 6052 2.2 */
+		/* with a /48 the address goes around byte 8, with a /96 it
+		 * stands last (RFC 6052 2.2); zeros mean it is the other */
 		memcpy(v4, (uint8_t[]){a->b[6], a->b[7], a->b[9], a->b[10]}, 4);
-		forms[n++] = addr_from_ip4(v4);
+		forms[n] = addr_from_ip4(v4);
+		n += !addr_is_unspecified(&forms[n]);
+		forms[n] = addr_from_ip4(a->b + 12);
+		n += !addr_is_unspecified(&forms[n]);
 	}
 	if (a->b[0] == 0x20 && a->b[1] == 0x02) /* 6to4, RFC 3056 2 */
 		forms[n++] = addr_from_ip4(a->b + 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names.h - rules whose target is a name, not an address */
+/* names.h - what a name is, spelled once for matcher and resolver */
 #ifndef POLICY_NAMES_H
 #define POLICY_NAMES_H
 
@@ -15,14 +15,5 @@
 _must_check_ int policy_name_canonical(const char *text, size_t len,
                                        char out[POLICY_NAME_MAX + 1],
                                        struct error *err);
-
-/*
- * policy_names_add() - called by policy_add() for a POLICY_TARGET_NAME;
- * rule is the id it will have. -EOPNOTSUPP with err set: no resolver pins
- * names to addresses yet, so such a rule could not be enforced.
- */
-_must_check_ int policy_names_add(struct policy *p, enum policy_action action,
-                                  const struct policy_target *t, uint32_t rule,
-                                  struct error *err);
 
 #endif

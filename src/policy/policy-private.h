@@ -3,7 +3,10 @@
 #ifndef POLICY_POLICY_PRIVATE_H
 #define POLICY_POLICY_PRIVATE_H
 
+#include "base/random.h"
 #include "policy/policy.h"
+
+#include <string.h>
 
 /* --- ports.c: which rule holds a port ------------------------------------ */
 
@@ -45,7 +48,14 @@ static inline uint32_t rule_set_find(const struct rule_set *s,
 {
 	return port_spans_find(&s->spans[action][proto], port);
 }
+/* rule_set_any() - the lowest rule for some protocol and port, or 0 */
+uint32_t rule_set_any(const struct rule_set *s, enum policy_action action);
 void rule_set_fini(struct rule_set *s);
+static inline void rule_take_lower(uint32_t *lowest, uint32_t rule)
+{
+	if (rule && (!*lowest || rule < *lowest))
+		*lowest = rule;
+}
 
 /* --- trie.c: which prefixes hold an address ------------------------------ */
 
@@ -78,6 +88,68 @@ size_t trie_match(const struct trie *t, const struct addr *a,
                   uint32_t values[TRIE_DEPTH_MAX]);
 void trie_fini(struct trie *t);
 
+/* --- names.c: which rules speak of a name --------------------------------- */
+
+#define PORT_QUIC 443
+
+struct name_node;
+
+/* struct names - a hash table of names, read for a name and its suffixes */
+struct names {
+	struct name_node *nodes;
+	uint32_t n, room;
+	uint32_t *buckets; /* index + 1, 0: empty; open addressing */
+	uint32_t nbuckets;
+	uint32_t nallow; /* allow rules */
+};
+
+_must_check_ int names_add(struct names *t, enum policy_action action,
+                           const struct policy_target *target, uint32_t rule);
+/* names_judge() - the lowest rules that allow and deny; 0: none */
+void names_judge(const struct names *t, const char *name,
+                 enum policy_proto proto, uint16_t port, uint32_t *allow,
+                 uint32_t *deny);
+/* names_could() - the same for some port: allow is a rule that allows one,
+ * deny one that denies them all */
+void names_could(const struct names *t, const char *name, uint32_t *allow,
+                 uint32_t *deny);
+void names_fini(struct names *t);
+
+/* --- pins.c: which names an address was learned from ---------------------- */
+
+#define PINS_A_ADDRESS 64 /* at most; the oldest goes */
+
+struct pin {
+	struct addr addr;
+	int64_t expires_ns;
+	uint32_t next;         /* of the hash chain, index + 1 */
+	uint32_t newer, older; /* by last use, index + 1 */
+	uint32_t holders;      /* flows */
+	bool trusted;          /* said by the user, not by a server */
+	char name[POLICY_NAME_MAX + 1];
+};
+
+struct pins;
+
+struct pins *pins_new(size_t max, const struct random_source *random);
+void pins_free(struct pins *t);
+/* pins_learn() - 0, or -ENOSPC when flows hold all of them */
+_must_check_ int pins_learn(struct pins *t, const char *name,
+                            const struct addr *a, uint32_t ttl, bool trusted,
+                            int64_t now);
+/* pins_find() - the next live pin of a after `after` (NULL: the first) */
+const struct pin *pins_find(const struct pins *t, const struct addr *a,
+                            const struct pin *after, int64_t now);
+/* the handle of a pin (never 0), and what flows do with it */
+uint32_t pins_handle(const struct pins *t, const struct pin *pin);
+void pins_hold(struct pins *t, uint32_t handle);
+void pins_release(struct pins *t, uint32_t handle, int64_t now);
+size_t pins_count(const struct pins *t);
+
+/* policy_grow() - an array of *room things of `size` grows by doubling; NULL:
+ * no memory */
+void *policy_grow(void *v, uint32_t need, uint32_t *room, size_t size);
+
 /* --- class.c: what kind of address it is --------------------------------- */
 
 #define CLASS_BIT(c_) (1u << (c_))
@@ -98,5 +170,44 @@ enum policy_class class_of_prefix(const struct addr *prefix, unsigned int len);
  */
 #define CLASS_FORMS_MAX 4
 size_t class_forms(const struct addr *a, struct addr forms[CLASS_FORMS_MAX]);
+
+/* --- the whole --------------------------------------------------------------
+ */
+
+/* struct prefix_rules - the value behind a trie node, by index from 1 */
+struct prefix_rules {
+	struct rule_set set;
+	enum policy_class cls; /* what allow rules of it mean */
+	bool exact;
+};
+
+struct rule {
+	enum policy_action action;
+	char *text;   /* canonical, "allow 10.0.0.0/8:443" */
+	char *origin; /* "agent.policy:3", "" */
+	char *reason;
+};
+
+/* bsearch(3) order of addresses */
+static inline int policy_addr_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct addr));
+}
+
+struct policy {
+	struct trie trie4, trie6;
+	struct prefix_rules *prefixes; /* [0] is not used */
+	uint32_t nprefixes, prefixes_room;
+	struct rule_set groups[POLICY_GROUPS];
+	struct names names;
+	struct pins *pins;  /* NULL: no names are learned */
+	bool opens_all;     /* an allow rule for every address */
+	struct rule *rules; /* id - 1 */
+	uint32_t nrules, rules_room;
+	bool has_allow, offline;
+	struct addr own[POLICY_OWN_MAX]; /* sorted */
+	size_t nown;
+	bool own_overflow;
+};
 
 #endif

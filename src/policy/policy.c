@@ -19,6 +19,12 @@
  * loopback). Closed classes open only to rules that mean them. Deny wins,
  * the lowest rule id is told.
  *
+ * A rule by name allows what the sandbox's resolver answered for that name:
+ * `policy_learn` pins name and address, `policy_decide` asks for the live pins
+ * of an address it has no rule for, and one allowed name is enough. Names open
+ * public addresses only, unless the user's own hosts said so (rebinding).
+ * `policy_ask` is the gate of the resolver.
+ *
  * No descriptor, no clock, no allocation in `policy_decide`; the memory of
  * rules is freed only with the policy.
  */
@@ -30,33 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* struct prefix_rules - the value behind a trie node, by index from 1 */
-struct prefix_rules {
-	struct rule_set set;
-	enum policy_class cls; /* what allow rules of it mean */
-	bool exact;
-};
-
-struct rule {
-	enum policy_action action;
-	char *text;   /* canonical, "allow 10.0.0.0/8:443" */
-	char *origin; /* "agent.policy:3", "" */
-	char *reason;
-};
-
-struct policy {
-	struct trie trie4, trie6;
-	struct prefix_rules *prefixes; /* [0] is not used */
-	uint32_t nprefixes, prefixes_room;
-	struct rule_set groups[POLICY_GROUPS];
-	struct rule *rules; /* id - 1 */
-	uint32_t nrules, rules_room;
-	bool has_allow, offline;
-	struct addr own[POLICY_OWN_MAX]; /* sorted */
-	size_t nown;
-	bool own_overflow;
-};
 
 struct policy *policy_new(void)
 {
@@ -80,6 +59,8 @@ void policy_free(struct policy *p)
 		rule_set_fini(&p->groups[i]);
 	for (uint32_t i = 0; i < p->nrules; i++)
 		rule_fini(&p->rules[i]);
+	names_fini(&p->names);
+	pins_free(p->pins);
 	free(p->prefixes);
 	free(p->rules);
 	trie_fini(&p->trie4);
@@ -87,8 +68,7 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
-/* An array of *room things of `size` grows by doubling; NULL: no memory. */
-static void *grow(void *v, uint32_t need, uint32_t *room, size_t size)
+void *policy_grow(void *v, uint32_t need, uint32_t *room, size_t size)
 {
 	uint32_t bigger = *room ? *room : 8;
 	void *moved;
@@ -115,8 +95,8 @@ static int add_prefix(struct policy *p, enum policy_action action,
 	if (!*slot) {
 		struct prefix_rules *moved, *fresh;
 
-		moved = grow(p->prefixes, p->nprefixes + 2, &p->prefixes_room,
-		             sizeof(*p->prefixes));
+		moved = policy_grow(p->prefixes, p->nprefixes + 2,
+		                    &p->prefixes_room, sizeof(*p->prefixes));
 		if (!moved)
 			return -ENOMEM;
 		p->prefixes = moved;
@@ -155,6 +135,15 @@ static int rule_init(struct rule *r, enum policy_action action,
 	return -ENOMEM;
 }
 
+/* Every public address of a version: then any name may lead to it. */
+static bool opens_all(const struct policy_target *t)
+{
+	if (t->kind == POLICY_TARGET_GROUP)
+		return t->group == POLICY_GROUP_INTERNET;
+	return t->kind == POLICY_TARGET_PREFIX &&
+	       (t->len == 0 || (t->len == 96 && addr_is_ip4(&t->prefix)));
+}
+
 int policy_add_from(struct policy *p, enum policy_action action,
                     const char *text, const char *origin, struct error *err)
 {
@@ -165,7 +154,7 @@ int policy_add_from(struct policy *p, enum policy_action action,
 
 	if (rc < 0)
 		return rc;
-	moved = grow(p->rules, id, &p->rules_room, sizeof(*p->rules));
+	moved = policy_grow(p->rules, id, &p->rules_room, sizeof(*p->rules));
 	if (!moved)
 		return error_set(err, -ENOMEM, "no memory for rule %u", id);
 	p->rules = moved;
@@ -177,9 +166,7 @@ int policy_add_from(struct policy *p, enum policy_action action,
 		rc = rule_set_add(&p->groups[t.group], &t, action, id);
 		break;
 	case POLICY_TARGET_NAME:
-		rc = policy_names_add(p, action, &t, id, err);
-		if (rc < 0)
-			return rc;
+		rc = names_add(&p->names, action, &t, id);
 		break;
 	}
 	if (rc == 0)
@@ -189,7 +176,10 @@ int policy_add_from(struct policy *p, enum policy_action action,
 		return error_set(err, rc, "no memory for rule %u", id);
 	}
 	p->rules[p->nrules++] = rule;
-	p->has_allow |= action == POLICY_ALLOW;
+	if (action == POLICY_ALLOW) {
+		p->has_allow = true;
+		p->opens_all |= opens_all(&t);
+	}
 	return 0;
 }
 
@@ -204,11 +194,6 @@ void policy_set_offline(struct policy *p, bool offline)
 	p->offline = offline;
 }
 
-static int addr_compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct addr));
-}
-
 int policy_set_own(struct policy *p, const struct addr *own, size_t n)
 {
 	p->own_overflow = n > POLICY_OWN_MAX;
@@ -217,7 +202,8 @@ int policy_set_own(struct policy *p, const struct addr *own, size_t n)
 		size_t at = i;
 
 		/* by insertion: qsort(3) may allocate */
-		for (; at && addr_compare(&p->own[at - 1], &own[i]) > 0; at--)
+		for (; at && policy_addr_compare(&p->own[at - 1], &own[i]) > 0;
+		     at--)
 			p->own[at] = p->own[at - 1];
 		p->own[at] = own[i];
 	}
@@ -242,234 +228,4 @@ const char *policy_rule_origin(const struct policy *p, uint32_t rule)
 bool policy_denies_rest(const struct policy *p)
 {
 	return p->has_allow || p->offline;
-}
-
-/* --- the decision -------------------------------------------------------- */
-
-/* struct judgement - of one form; rules are 0 where none matched */
-struct judgement {
-	enum policy_class cls;
-	uint32_t allow, deny;
-};
-
-static void take_lower(uint32_t *lowest, uint32_t rule)
-{
-	if (rule && (!*lowest || rule < *lowest))
-		*lowest = rule;
-}
-
-static bool is_own(const struct policy *p, const struct addr *a)
-{
-	return bsearch(a, p->own, p->nown, sizeof(p->own[0]), addr_compare);
-}
-
-/* Bits 1 << enum policy_group: the groups whose deny rules hit the address,
- * and the one whose allow rules open it. */
-static void groups_of(unsigned int regions, enum policy_class cls, bool own,
-                      unsigned int *deny, unsigned int *allow)
-{
-	static const struct {
-		enum policy_class cls;
-		enum policy_group group;
-	} closed[] = {
-		{POLICY_CLASS_LOOPBACK, POLICY_GROUP_LOOPBACK},
-		{POLICY_CLASS_METADATA, POLICY_GROUP_METADATA},
-		{POLICY_CLASS_LINK_LOCAL, POLICY_GROUP_LINK_LOCAL},
-		{POLICY_CLASS_MULTICAST, POLICY_GROUP_MULTICAST},
-		{POLICY_CLASS_OWN, POLICY_GROUP_HOST},
-	};
-
-	*deny = *allow = 0;
-	if (own)
-		regions |= CLASS_BIT(POLICY_CLASS_OWN);
-	for (size_t i = 0; i < ARRAY_SIZE(closed); i++) {
-		if (regions & CLASS_BIT(closed[i].cls))
-			*deny |= 1u << closed[i].group;
-		if (cls == closed[i].cls)
-			*allow |= 1u << closed[i].group;
-	}
-	if (regions & CLASS_BIT_PRIVATE)
-		*deny |= 1u << POLICY_GROUP_PRIVATE;
-	else if (cls == POLICY_CLASS_OPEN)
-		*deny |= 1u << POLICY_GROUP_INTERNET;
-	if (cls == POLICY_CLASS_OPEN)
-		*allow = *deny;
-}
-
-static bool prefix_opens(const struct prefix_rules *r, enum policy_class cls)
-{
-	if (cls == POLICY_CLASS_OPEN)
-		return true;
-	if (cls == POLICY_CLASS_OWN)
-		return r->exact;
-	return r->cls == cls;
-}
-
-static void judge(const struct policy *p, const struct addr *a,
-                  enum policy_proto proto, uint16_t port, struct judgement *j)
-{
-	unsigned int regions = class_regions(a), deny_groups, allow_groups;
-	uint32_t values[TRIE_DEPTH_MAX];
-	bool own = is_own(p, a);
-	size_t n;
-
-	memset(j, 0, sizeof(*j));
-	j->cls = class_from_regions(regions);
-	if (own && j->cls != POLICY_CLASS_LOOPBACK)
-		j->cls = POLICY_CLASS_OWN;
-	n = trie_match(addr_is_ip4(a) ? &p->trie4 : &p->trie6, a, values);
-	for (size_t i = 0; i < n; i++) {
-		const struct prefix_rules *r = &p->prefixes[values[i]];
-
-		take_lower(&j->deny,
-		           rule_set_find(&r->set, POLICY_DENY, proto, port));
-		if (prefix_opens(r, j->cls))
-			take_lower(&j->allow,
-			           rule_set_find(&r->set, POLICY_ALLOW, proto,
-			                         port));
-	}
-	groups_of(regions, j->cls, own, &deny_groups, &allow_groups);
-	for (unsigned int g = 0; g < POLICY_GROUPS; g++) {
-		const struct rule_set *set = &p->groups[g];
-
-		if (deny_groups & 1u << g)
-			take_lower(&j->deny, rule_set_find(set, POLICY_DENY,
-			                                   proto, port));
-		if (allow_groups & 1u << g)
-			take_lower(&j->allow, rule_set_find(set, POLICY_ALLOW,
-			                                    proto, port));
-	}
-}
-
-static bool proto_of(uint8_t ip_proto, enum policy_proto *proto)
-{
-	switch (ip_proto) {
-	case IP_PROTO_TCP:
-		*proto = POLICY_TCP;
-		return true;
-	case IP_PROTO_UDP:
-		*proto = POLICY_UDP;
-		return true;
-	case IP_PROTO_ICMP:
-	case IP_PROTO_ICMP6:
-		*proto = POLICY_ICMP;
-		return true;
-	}
-	return false;
-}
-
-static const char *closed_reason(enum policy_class cls)
-{
-	switch (cls) {
-	case POLICY_CLASS_OPEN:
-		break;
-	case POLICY_CLASS_LOOPBACK:
-		return "the host's loopback is closed by default";
-	case POLICY_CLASS_OWN:
-		return "the host's own addresses are closed by default";
-	case POLICY_CLASS_METADATA:
-		return "cloud metadata is closed by default";
-	case POLICY_CLASS_LINK_LOCAL:
-		return "link-local is closed by default";
-	case POLICY_CLASS_MULTICAST:
-		return "multicast and broadcast are closed by default";
-	}
-	return "open by default";
-}
-
-static void answer_default(struct policy_answer *out, enum policy_action action,
-                           const char *reason)
-{
-	out->action = action;
-	out->rule = 0;
-	out->reason = reason;
-}
-
-static void answer_rule(const struct policy *p, struct policy_answer *out,
-                        uint32_t rule)
-{
-	out->action = p->rules[rule - 1].action;
-	out->rule = rule;
-	out->reason = p->rules[rule - 1].reason;
-}
-
-void policy_decide(const struct policy *p, const struct policy_question *q,
-                   struct policy_answer *out)
-{
-	struct addr forms[CLASS_FORMS_MAX];
-	size_t n = class_forms(&q->host.addr, forms);
-	enum policy_class closed = POLICY_CLASS_OPEN;
-	struct judgement first, other;
-	enum policy_proto proto;
-	uint16_t port;
-
-	memset(out, 0, sizeof(*out));
-	if (!proto_of(q->proto, &proto)) {
-		answer_default(out, POLICY_DENY,
-		               "only TCP, UDP and ICMP echo leave");
-		return;
-	}
-	port = proto == POLICY_ICMP ? 0 : q->host.port;
-	judge(p, &forms[0], proto, port, &first);
-	if (first.cls != POLICY_CLASS_OPEN && !first.allow)
-		closed = first.cls;
-	for (size_t i = 1; i < n; i++) {
-		judge(p, &forms[i], proto, port, &other);
-		take_lower(&first.deny, other.deny);
-		if (other.cls != POLICY_CLASS_OPEN && !other.allow && !closed)
-			closed = other.cls;
-	}
-	out->cls = closed ? closed : first.cls;
-	if (p->offline)
-		answer_default(out, POLICY_DENY, "--offline");
-	else if (p->own_overflow)
-		answer_default(out, POLICY_DENY,
-		               "the host has more addresses than postern "
-		               "can tell apart");
-	else if (first.deny)
-		answer_rule(p, out, first.deny);
-	else if (closed)
-		answer_default(out, POLICY_DENY, closed_reason(closed));
-	else if (first.allow)
-		answer_rule(p, out, first.allow);
-	else if (p->has_allow)
-		answer_default(out, POLICY_DENY, "no rule allows it");
-	else
-		answer_default(out, POLICY_ALLOW, "open by default");
-}
-
-static size_t append_remedy(char *buf, size_t len, size_t at,
-                            const struct addr *a,
-                            const struct policy_question *q)
-{
-	struct policy_target t = {.kind = POLICY_TARGET_PREFIX, .len = 128};
-	char text[POLICY_TARGET_TEXT_MAX];
-	enum policy_proto proto = POLICY_TCP;
-	int n;
-
-	t.prefix = *a;
-	if (proto_of(q->proto, &proto) && proto != POLICY_TCP) {
-		t.has_proto = true;
-		t.protos = 1u << proto;
-	}
-	if (proto != POLICY_ICMP) {
-		t.has_port = true;
-		t.first = t.last = q->host.port;
-	}
-	policy_target_format(&t, text);
-	n = snprintf(buf + at, len - at, "%s--allow %s", at ? " " : "", text);
-	return MIN(at + (size_t)n, len - 1);
-}
-
-char *policy_remedy(const struct policy_question *q, char *buf, size_t len)
-{
-	struct addr forms[CLASS_FORMS_MAX];
-	size_t n = class_forms(&q->host.addr, forms);
-	size_t at = append_remedy(buf, len, 0, &forms[0], q);
-
-	/* an address behind it that is closed must be opened as well */
-	for (size_t i = 1; i < n; i++)
-		if (class_from_regions(class_regions(&forms[i])))
-			at = append_remedy(buf, len, at, &forms[i], q);
-	return buf;
 }

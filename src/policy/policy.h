@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "base/random.h"
 
 struct policy;
 
@@ -79,6 +80,7 @@ struct policy_question {
 	struct endpoint host; /* final address; v4-mapped, NAT64, 6to4 and
 	                         ISATAP forms are unwrapped by the matcher */
 	uint8_t proto;        /* IP_PROTO_* */
+	int64_t now;          /* which pins still live */
 };
 
 struct policy_answer {
@@ -86,6 +88,17 @@ struct policy_answer {
 	uint32_t rule; /* 0: a default, else the rule's id, 1.. in order */
 	enum policy_class cls;
 	const char *reason; /* static or owned by the policy */
+	/* the pinned name that decided, or one by which the address is known;
+	 * NULL: none. Valid until the next policy_learn(). */
+	const char *name;
+	uint32_t pin; /* of that name, for policy_hold(); 0: none */
+	/* it is the name that allowed it: TLS and HTTP must say that name */
+	bool by_name;
+	/* another name of the address would not have been allowed */
+	bool ambiguous;
+	/* a name would be allowed, its address is private or closed, or its
+	 * port is QUIC's: then policy_remedy() is about that */
+	bool guarded;
 };
 
 struct policy *policy_new(void); /* NULL: out of memory */
@@ -94,7 +107,7 @@ void policy_free(struct policy *p);
 /*
  * policy_add() - one rule in the grammar of postern-policy(5), without its
  * first word: TARGET[:PORT[-PORT]][/tcp|/udp|/icmp]; TARGET is an address,
- * CIDR or @group (a name: see names.h). The first POLICY_ALLOW flips the
+ * CIDR, @group, a name or *.NAME (below it). The first POLICY_ALLOW flips the
  * default to deny. 0, -EINVAL, -ENOMEM with err set: what is wrong and the
  * nearest valid spelling.
  */
@@ -132,10 +145,49 @@ bool policy_denies_rest(const struct policy *p);
  */
 void policy_decide(const struct policy *p, const struct policy_question *q,
                    struct policy_answer *a);
+/* --- names --------------------------------------------------------------- */
 /*
- * policy_remedy() - the option that would allow q, "--allow 10.0.0.5:80",
- * where no rule denies it (answer.rule is 0); returns buf.
+ * policy_pins_init() - from now on names are learned: at most max pins. Rules
+ * by name allow nothing before. 0 or -ENOMEM.
  */
+#define POLICY_PINS_MAX 10000
+_must_check_ int policy_pins_init(struct policy *p, size_t max,
+                                  const struct random_source *random);
+
+/*
+ * policy_ask() - may the canonical name be looked up? ALLOW where a rule could
+ * allow it at some port; without rules that allow by name, or beside ones that
+ * allow every address (@internet, a prefix of length 0), any name that no rule
+ * denies. answer.by_name: a rule by name allows it.
+ */
+void policy_ask(const struct policy *p, const char *name,
+                struct policy_answer *a);
+/*
+ * policy_learn() - the resolver is about to answer the canonical name with an
+ * address; trusted: by the user's word (hosts file, --add-host), not by a
+ * server's. true: it is pinned. false: the address must be left out, and
+ * answer says why: a name opens no private or closed address (DNS rebinding).
+ */
+_must_check_ bool policy_learn(struct policy *p, const char *name,
+                               const struct addr *addr, uint32_t ttl,
+                               bool trusted, int64_t now,
+                               struct policy_answer *a);
+/* policy_name_decide() - as policy_decide(), for what a TLS or HTTP client
+ * says it speaks to: the name alone is judged */
+void policy_name_decide(const struct policy *p, const char *name, uint8_t proto,
+                        uint16_t port, struct policy_answer *a);
+/* A flow keeps its pin alive: hold answer.pin when it begins, release it when
+ * it ends. Handles of 0 are ignored. */
+void policy_hold(struct policy *p, uint32_t pin);
+void policy_release(struct policy *p, uint32_t pin, int64_t now);
+
+/*
+ * policy_remedy_for() - the option that would allow q, "--allow 10.0.0.5:80"
+ * or "--allow db.example:80", where no rule denies it (answer.rule is 0).
+ * policy_remedy() - the same by address, without an answer. Both return buf.
+ */
+char *policy_remedy_for(const struct policy_question *q,
+                        const struct policy_answer *a, char *buf, size_t len);
 char *policy_remedy(const struct policy_question *q, char *buf, size_t len);
 
 #endif

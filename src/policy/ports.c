@@ -111,6 +111,19 @@ int rule_set_add(struct rule_set *s, const struct policy_target *t,
 	return 0;
 }
 
+uint32_t rule_set_any(const struct rule_set *s, enum policy_action action)
+{
+	uint32_t lowest = 0;
+
+	for (unsigned int proto = 0; proto < POLICY_PROTOS; proto++) {
+		const struct port_spans *spans = &s->spans[action][proto];
+
+		for (uint32_t i = 0; i < spans->n; i++)
+			rule_take_lower(&lowest, spans->v[i].rule);
+	}
+	return lowest;
+}
+
 void rule_set_fini(struct rule_set *s)
 {
 	for (unsigned int proto = 0; proto < POLICY_PROTOS; proto++) {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sockets_start.c - the filter on CMD, and its listener's way to us */
+/*
+ * Once the filter stands, the sendmsg(2) that would carry the listener to
+ * the supervisor would itself wait for the supervisor, who has no listener
+ * yet. pidfd_getfd(2) would do, but default containers refuse it. So a
+ * helper is made before the filter, without it, sharing the descriptor
+ * table: it is told the listener's number and sends it.
+ */
+#include "launch/sockets_start.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int sockets_handover_open(struct sockets_handover *h, struct error *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, "cannot make a socket pair: ");
+	h->ours = pair[0];
+	h->theirs = pair[1];
+	return 0;
+}
+
+void sockets_handover_close(struct sockets_handover *h)
+{
+	fd_close(&h->ours);
+	fd_close(&h->theirs);
+}
+
+static int send_fd(int sock, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {control, 1}; /* any byte: one must go along */
+	struct msghdr m = {.msg_iov = &iov,
+	                   .msg_iovlen = 1,
+	                   .msg_control = control,
+	                   .msg_controllen = sizeof(control)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static _Noreturn void helper(int sock, int number_fd)
+{
+	int fd = -1;
+	ssize_t n;
+
+	do
+		n = read(number_fd, &fd, sizeof(fd));
+	while (n < 0 && errno == EINTR);
+	/* the end of the pipe: there will be no listener */
+	_exit(n == sizeof(fd) && send_fd(sock, fd) == 0 ? 0 : 1);
+}
+
+static pid_t start_helper(int sock, int number_fd)
+{
+	/* no exit signal: CMD's parent to be has other children to hear of */
+	long pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0UL);
+
+	if (pid == 0)
+		helper(sock, number_fd);
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static int helper_done(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPIPE;
+}
+
+int sockets_install_filter(void *user, struct error *err)
+{
+	struct sockets_handover *h = user;
+	_auto_close_ int listener = -1, number_out = -1, number_in = -1;
+	int fds[2], rc;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_set(err, -errno, "cannot make a pipe: ");
+	number_out = fds[0];
+	number_in = fds[1];
+	pid = start_helper(h->theirs, number_out);
+	if (pid < 0)
+		return error_set(err, pid, "cannot start a helper: ");
+	listener = confine_app_notify(&h->filter, err);
+	if (listener < 0) {
+		rc = listener;
+		fd_close(&number_in); /* one table: the helper reads the end */
+		(void)!helper_done(pid);
+		if (rc == -EBUSY)
+			return error_set(err, rc,
+			                 "frontend sockets: somebody else "
+			                 "already answers this process's "
+			                 "calls (a nested postern, or a "
+			                 "container runtime); use "
+			                 "--frontend=link");
+		return rc;
+	}
+	if (write(number_in, &listener, sizeof(listener)) != sizeof(listener))
+		fd_close(&number_in);
+	rc = helper_done(pid);
+	if (rc < 0)
+		return error_set(err, rc, "cannot hand over the listener: ");
+	fd_close(&h->theirs);
+	return 0;
+}
+
+/* #syscalls:sockets recvmsg */
+int sockets_handover_take(struct sockets_handover *h)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+	                   .msg_iovlen = 1,
+	                   .msg_control = control,
+	                   .msg_controllen = sizeof(control)};
+	struct cmsghdr *cm;
+	int fd;
+	ssize_t n = recvmsg(h->ours, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return -errno;
+	cm = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (!cm || cm->cmsg_level != SOL_SOCKET ||
+	    cm->cmsg_type != SCM_RIGHTS || cm->cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -EPIPE;
+	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	return fd;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* relay.c - bytes between our end of a stream pair and its flow */
+/*
+ * The last byte that the app wrote stays in our end's queue although it was
+ * sent on: an end closed with unread data gives its peer ECONNRESET, and
+ * that is the only way to tell the app of a reset. So reads peek, write to
+ * the host, and take what was written less the byte that stays. The first
+ * byte to stay is one of the filling (pair_drain()).
+ */
+#include "sockets/sockets-private.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define RELAY_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+/* bytes one socket may move in a turn before others have theirs */
+#define RELAY_BUDGET (1u << 20)
+
+static void more_later(struct sockets *s, struct sock *sk)
+{
+	if (sk->flags & SK_F_MORE)
+		return;
+	sk->flags |= SK_F_MORE;
+	sk->more_next = s->more_head;
+	s->more_head = sk_index(s, sk);
+}
+
+void relay_more(struct sockets *s, int64_t now)
+{
+	uint32_t at = s->more_head;
+
+	s->more_head = SK_NONE;
+	while (at != SK_NONE) {
+		struct sock *sk = &s->socks[at];
+
+		at = sk->more_next;
+		sk->flags &= ~(uint32_t)SK_F_MORE;
+		if (sk->state == SK_FREE) {
+			sk->next = s->free_head;
+			s->free_head = sk_index(s, sk);
+			continue;
+		}
+		if (sk->state == SK_RELAY)
+			relay_to_host(s, sk, now);
+		if (sk->state == SK_RELAY)
+			relay_to_app(s, sk, now);
+	}
+}
+
+void relay_start(struct sockets *s, struct sock *sk, int64_t now)
+{
+	pair_drain(s, sk, 1);
+	sk->filler = 0; /* from here on it is "the byte that stays" */
+	options_tell_host(s, sk);
+	/* now a close by the app is a hang-up of our end */
+	sk_release_app_end(s, sk);
+	if (sk_watch(s, sk, RELAY_EVENTS) < 0) {
+		relay_reset(s, sk, -ENOBUFS, now);
+		return;
+	}
+	relay_to_app(s, sk, now);
+}
+
+/* Nothing is held any more; the app may still read what is in its end. */
+static void become_closed(struct sockets *s, struct sock *sk)
+{
+	sk->flow.gen = 0;
+	sk->state = SK_CLOSED;
+	inside_unbind(s, sk);
+	sk_close_our_end(s, sk);
+	sk_release_app_end(s, sk);
+	sk_orphan(s, sk);
+}
+
+void relay_reset(struct sockets *s, struct sock *sk, int err, int64_t now)
+{
+	if (sk->flow.gen)
+		flow_close(s->ft, sk->flow, true, now);
+	sk->err = err == -EPIPE ? ECONNRESET : -err;
+	become_closed(s, sk);
+}
+
+/* The app has nothing more to say and all of it is on its way. */
+static void app_finished(struct sockets *s, struct sock *sk, int64_t now)
+{
+	bool reset = (sk->flags & (SK_F_APP_RESET | SK_F_LINGER0)) != 0;
+
+	if (sk->flags & SK_F_APP_GONE) {
+		/* or shut both ways: its names are still asked for */
+		flow_close(s->ft, sk->flow, reset, now);
+		become_closed(s, sk);
+		return;
+	}
+	if (!(sk->flags & SK_F_SHUT_SENT)) {
+		sk->flags |= SK_F_SHUT_SENT;
+		flow_tcp_shutdown(s->ft, sk->flow);
+	}
+	if (sk->flags & SK_F_HOST_EOF) {
+		char byte;
+
+		/* a clean end: the byte that stayed goes first */
+		(void)!recv(sk->our_fd, &byte, 1, MSG_DONTWAIT);
+		flow_close(s->ft, sk->flow, false, now);
+		become_closed(s, sk);
+	}
+}
+
+void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
+{
+	size_t moved = 0;
+
+	while (!(sk->flags & SK_F_HOST_FULL)) {
+		ssize_t n, w;
+
+		if (moved >= RELAY_BUDGET) {
+			more_later(s, sk);
+			return;
+		}
+		n = recv(sk->our_fd, s->scratch, SCRATCH_BYTES,
+		         MSG_PEEK | MSG_DONTWAIT);
+		if (n <= 1) {
+			if (sk->flags & SK_F_APP_EOF)
+				app_finished(s, sk, now);
+			return;
+		}
+		w = flow_tcp_write(s->ft, sk->flow, s->scratch + 1,
+		                   (size_t)n - 1);
+		if (w < 0 && w != -EAGAIN) {
+			relay_reset(s, sk, (int)w, now);
+			return;
+		}
+		if (w < n - 1)
+			sk->flags |= SK_F_HOST_FULL;
+		if (w > 0)
+			(void)!recv(sk->our_fd, s->scratch, (size_t)w,
+			            MSG_DONTWAIT);
+		moved += w > 0 ? (size_t)w : 0;
+	}
+}
+
+static void host_finished(struct sockets *s, struct sock *sk, int64_t now)
+{
+	sk->flags |= SK_F_HOST_EOF;
+	shutdown(sk->our_fd, SHUT_WR);
+	if (sk->flags & SK_F_SHUT_SENT)
+		app_finished(s, sk, now);
+}
+
+/* #syscalls shutdown */
+void relay_to_app(struct sockets *s, struct sock *sk, int64_t now)
+{
+	size_t moved = 0;
+
+	while (!(sk->flags & (SK_F_APP_FULL | SK_F_HOST_EOF))) {
+		ssize_t n, w;
+
+		if (moved >= RELAY_BUDGET) {
+			more_later(s, sk);
+			return;
+		}
+		n = flow_tcp_peek(s->ft, sk->flow, 0, s->scratch,
+		                  SCRATCH_BYTES);
+		if (n == -EAGAIN)
+			return;
+		if (n < 0) {
+			relay_reset(s, sk, (int)n, now);
+			return;
+		}
+		if (n == 0) {
+			host_finished(s, sk, now);
+			return;
+		}
+		w = send(sk->our_fd, s->scratch, (size_t)n,
+		         MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (w < 0 && errno == EPIPE) {
+			/* shut for reading, or gone: the hang-up comes */
+			w = n;
+		} else if (w < n) {
+			sk->flags |= SK_F_APP_FULL;
+			(void)!sk_watch(s, sk, RELAY_EVENTS | EPOLLOUT);
+		}
+		if (w > 0) {
+			flow_tcp_consume(s->ft, sk->flow, (uint32_t)w);
+			moved += (size_t)w;
+		}
+	}
+}
+
+void relay_on_app_event(struct sockets *s, struct sock *sk, uint32_t events,
+                        int64_t now)
+{
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		sk->flags |= SK_F_APP_EOF;
+	if (events & EPOLLHUP)
+		sk->flags |= SK_F_APP_GONE;
+	if (events & EPOLLERR)
+		sk->flags |= SK_F_APP_RESET;
+	if (sk->flags & SK_F_APP_RESET && sk->flags & SK_F_APP_GONE) {
+		/* closed with unread data: a TCP would reset at once too */
+		flow_close(s->ft, sk->flow, true, now);
+		become_closed(s, sk);
+		return;
+	}
+	if (events & EPOLLOUT && sk->flags & SK_F_APP_FULL) {
+		sk->flags &= ~(uint32_t)SK_F_APP_FULL;
+		(void)!sk_watch(s, sk, RELAY_EVENTS);
+		relay_to_app(s, sk, now);
+		if (sk->state != SK_RELAY)
+			return;
+	}
+	relay_to_host(s, sk, now);
+}
+
+ssize_t relay_send(struct sockets *s, struct sock *sk, const void *data,
+                   size_t len, int64_t now)
+{
+	ssize_t w;
+
+	/* what was written before goes before */
+	relay_to_host(s, sk, now);
+	if (sk->state != SK_RELAY)
+		return -EPIPE;
+	if (sk->flags & SK_F_HOST_FULL || sk->flags & SK_F_MORE)
+		return -EAGAIN;
+	w = flow_tcp_write(s->ft, sk->flow, data, len);
+	if (w == -EAGAIN || (w >= 0 && (size_t)w < len))
+		sk->flags |= SK_F_HOST_FULL;
+	return w;
+}
