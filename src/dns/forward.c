@@ -207,8 +207,9 @@ static size_t judge_answer(struct resolver *r, const struct dns_query *q,
 	struct dns_writer w;
 	struct dns_rr rr;
 
-	if (!dns_answer_parse(r->out, len, &a) ||
-	    !dns_name_canonical(&q->name, name))
+	if (!dns_name_canonical(&q->name, name))
+		return len; /* nothing speaks of such a name */
+	if (!dns_answer_parse(r->out, len, &a))
 		return 0;
 	pos = a.records;
 	for (size_t i = 0; i < a.ancount; i++) {
@@ -219,7 +220,8 @@ static size_t judge_answer(struct resolver *r, const struct dns_query *q,
 		if (!dns_rr_addr(r->out, &rr, &addr))
 			continue;
 		if (n == ARRAY_SIZE(keep) ||
-		    resolver_is_judged_away(r, name, &addr, rr.ttl, now)) {
+		    resolver_is_judged_away(r, name, &addr, rr.ttl, false,
+		                            now)) {
 			refused++;
 			continue;
 		}

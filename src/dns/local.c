@@ -127,9 +127,10 @@ bool resolver_answer_inside(struct resolver *r, const struct asker *to,
 }
 
 bool resolver_is_judged_away(struct resolver *r, const char *name,
-                             const struct addr *a, uint32_t ttl, int64_t now)
+                             const struct addr *a, uint32_t ttl, bool local,
+                             int64_t now)
 {
-	return r->judge && !r->judge(r->judge_user, name, a, ttl, now);
+	return r->judge && !r->judge(r->judge_user, name, a, ttl, local, now);
 }
 
 /* true: the table knows the name, and the reply is out */
@@ -146,7 +147,7 @@ static bool answer_from(struct resolver *r, const struct hosts *hosts,
 	for (; e; e = hosts_find(hosts, name, e)) {
 		if (!wants_addr(to->q, &e->addr))
 			continue;
-		if (resolver_is_judged_away(r, name, &e->addr, LOCAL_TTL,
+		if (resolver_is_judged_away(r, name, &e->addr, LOCAL_TTL, true,
 		                            now)) {
 			judged_away = true;
 			continue;

@@ -88,7 +88,8 @@ bool resolver_answer_inside(struct resolver *r, const struct asker *to,
 bool resolver_answer_known(struct resolver *r, const struct asker *to,
                            const char *name, int64_t now);
 bool resolver_is_judged_away(struct resolver *r, const char *name,
-                             const struct addr *a, uint32_t ttl, int64_t now);
+                             const struct addr *a, uint32_t ttl, bool local,
+                             int64_t now);
 
 /* forward.c - asked outside */
 void resolver_forward(struct resolver *r, const struct asker *who, int64_t now);

@@ -175,6 +175,7 @@ void resolver_query(struct resolver *r, uint64_t client, bool tcp,
                     const void *msg, size_t len, int64_t now)
 {
 	char name[DNS_NAME_TEXT_MAX];
+	enum resolver_verdict verdict = RESOLVER_PASS;
 	const char *reason = NULL;
 	struct dns_query q;
 	struct asker who = {client, tcp, &q};
@@ -196,17 +197,17 @@ void resolver_query(struct resolver *r, uint64_t client, bool tcp,
 	plain = dns_name_canonical(&q.name, name);
 	if (plain && resolver_answer_inside(r, &who, name))
 		return;
-	if (r->gate && !plain) {
-		reply_denied(r, &who, "no host name");
-		return;
-	}
-	if (r->gate && !r->gate(r->gate_user, name, &reason)) {
+	if (r->gate)
+		verdict = r->gate(r->gate_user, plain ? name : NULL, &reason,
+		                  now);
+	if (verdict == RESOLVER_DENY) {
 		reply_denied(r, &who, reason);
 		return;
 	}
 	if (plain && resolver_answer_known(r, &who, name, now))
 		return;
-	if (r->judge && (q.type == DNS_SVCB || q.type == DNS_HTTPS)) {
+	if (verdict == RESOLVER_PASS_PLAIN &&
+	    (q.type == DNS_SVCB || q.type == DNS_HTTPS)) {
 		resolver_reply_negative(r, &who, DNS_NOERROR, DNS_EDE_NONE,
 		                        NULL);
 		return;

@@ -59,20 +59,29 @@ void resolver_set_sandbox(struct resolver *r, const struct addr *prefix,
                           unsigned int len);
 /*
  * resolver_set_gate() - asked with the canonical name (lower case, no
- * trailing dot) before anything is answered or forwarded. true: go on.
- * false: NXDOMAIN with EDE 15 and reason, SOA with TTL 1 (refused: REFUSED).
+ * trailing dot) before anything but localhost and the sandbox's own addresses
+ * is answered or forwarded; name is NULL where it has other bytes than a host
+ * name. Denied is NXDOMAIN with EDE 15 and reason, SOA with TTL 1 (refused:
+ * REFUSED).
  */
-typedef bool resolver_gate(void *user, const char *name, const char **reason);
+enum resolver_verdict {
+	RESOLVER_DENY,
+	RESOLVER_PASS,
+	/* types SVCB and HTTPS are answered "no data": their hints and their
+	   keys for encrypted hellos would go around a check by name */
+	RESOLVER_PASS_PLAIN,
+};
+typedef enum resolver_verdict resolver_gate(void *user, const char *name,
+                                            const char **reason, int64_t now);
 void resolver_set_gate(struct resolver *r, resolver_gate *gate, void *user,
                        bool refused);
 /*
  * resolver_set_judge() - told of each address that answers the canonical name,
- * before the app sees it; false: the record is left out. With a judge, types
- * SVCB and HTTPS are answered "no data": their hints and keys for encrypted
- * hellos would go around it.
+ * before the app sees it; false: the record is left out. local: it comes from
+ * the hosts tables, not from a server.
  */
 typedef bool resolver_judge(void *user, const char *name, const struct addr *a,
-                            uint32_t ttl, int64_t now);
+                            uint32_t ttl, bool local, int64_t now);
 void resolver_set_judge(struct resolver *r, resolver_judge *judge, void *user);
 
 /*

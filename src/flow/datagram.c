@@ -67,6 +67,7 @@ static struct flow *open_flow(struct flow_table *ft, enum flow_kind kind,
 		f->flags |= FLOW_F_INTERNAL;
 		return f;
 	}
+	flow_take_pin(ft, f);
 	*err = open_host(ft, f, &final);
 	if (*err < 0) {
 		ft->stats.refused++;

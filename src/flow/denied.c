@@ -37,15 +37,10 @@ static void say_unsaid(struct flow_table *ft)
  * Was this one told already? Direct-mapped: two denials that share a place
  * push each other out and may be told again, within the limit of rate.
  */
-static bool is_news(struct flow_table *ft, const struct policy_question *q)
+static bool is_news(struct flow_table *ft, const void *key, size_t len)
 {
-	uint8_t key[19];
-	uint64_t h, *place;
+	uint64_t h = siphash(&ft->key, key, len) | 1, *place;
 
-	memcpy(key, q->host.addr.b, 16);
-	memcpy(key + 16, &q->host.port, 2);
-	key[18] = q->proto;
-	h = siphash(&ft->key, key, sizeof(key)) | 1;
 	place = &ft->denied.seen[(h >> 1) % DENIED_SLOTS];
 	if (*place == h)
 		return false;
@@ -53,28 +48,95 @@ static bool is_news(struct flow_table *ft, const struct policy_question *q)
 	return true;
 }
 
-void denied_tell(struct flow_table *ft, const struct policy_question *q,
-                 const struct policy_answer *a, int64_t now)
+/* May one more line go out now? */
+static bool may_say(struct flow_table *ft, int64_t now)
 {
-	char where[ENDPOINT_TEXT_MAX], remedy[128], line[512];
 	uint32_t suppressed;
 
-	if (!is_news(ft, q))
-		return;
 	if (!log_limit_pass(&ft->denied.limit, DENIED_BURST, now,
 	                    &suppressed)) {
 		ft->denied.unsaid++;
-		return;
+		return false;
 	}
 	say_unsaid(ft);
-	if (q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP)
-		endpoint_format(&q->host, where);
-	else
-		addr_format(&q->host.addr, where);
-	snprintf(line, sizeof(line), "denied %s/%s (%s); allow with %s", where,
-	         proto_name(q->proto), a->reason ? a->reason : "policy",
-	         policy_remedy_for(q, a, remedy, sizeof(remedy)));
+	return true;
+}
+
+static const char *reason_of(const struct policy_answer *a)
+{
+	return a->reason ? a->reason : "policy";
+}
+
+/* A rule that denies wins over any that allows: then there is no remedy. */
+static void say_denied(struct flow_table *ft, const char *what,
+                       const char *reason, const struct policy_answer *a,
+                       const char *remedy)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "denied %s (%s)%s%s", what, reason,
+	         a->rule ? "" : "; allow with ", a->rule ? "" : remedy);
 	say(ft, line);
+}
+
+void denied_tell(struct flow_table *ft, const struct policy_question *q,
+                 const struct policy_answer *a, int64_t now)
+{
+	bool has_port = q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP;
+	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
+	char addr[ADDR_TEXT_MAX];
+	uint8_t key[19];
+
+	memcpy(key, q->host.addr.b, 16);
+	memcpy(key + 16, &q->host.port, 2);
+	key[18] = q->proto;
+	if (!is_news(ft, key, sizeof(key)) || !may_say(ft, now))
+		return;
+	addr_format(&q->host.addr, addr);
+	if (a->name && has_port)
+		snprintf(what, sizeof(what), "%s:%u/%s", a->name,
+		         (unsigned int)q->host.port, proto_name(q->proto));
+	else if (a->name)
+		snprintf(what, sizeof(what), "%s/icmp", a->name);
+	else if (has_port)
+		snprintf(
+			what, sizeof(what), "%s/%s",
+			endpoint_format(&q->host, (char[ENDPOINT_TEXT_MAX]){0}),
+			proto_name(q->proto));
+	else
+		snprintf(what, sizeof(what), "%s/icmp", addr);
+	/* by the name alone nobody would see why */
+	if (a->name && (a->guarded || a->cls != POLICY_CLASS_OPEN))
+		snprintf(reason, sizeof(reason), "%s: %s", addr, reason_of(a));
+	else
+		snprintf(reason, sizeof(reason), "%s", reason_of(a));
+	say_denied(ft, what, reason, a,
+	           policy_remedy_for(q, a, remedy, sizeof(remedy)));
+}
+
+void denied_tell_name(struct flow_table *ft, const char *name,
+                      const struct addr *addr, const struct policy_answer *a,
+                      int64_t now)
+{
+	char key[POLICY_NAME_MAX + 16], reason[400];
+	char remedy[POLICY_NAME_MAX + 16], text[ADDR_TEXT_MAX];
+	size_t len = strnlen(name, POLICY_NAME_MAX);
+
+	memcpy(key, name, len);
+	if (addr)
+		memcpy(key + len, addr->b, sizeof(addr->b));
+	len += addr ? sizeof(addr->b) : 0;
+	if (!is_news(ft, key, len) || !may_say(ft, now))
+		return;
+	if (addr) {
+		addr_format(addr, text);
+		snprintf(reason, sizeof(reason), "%s: %s", text, reason_of(a));
+		snprintf(remedy, sizeof(remedy), "--allow %s", text);
+	} else {
+		snprintf(reason, sizeof(reason), "%s", reason_of(a));
+		snprintf(remedy, sizeof(remedy), "--allow %s", name);
+	}
+	say_denied(ft, name, reason, a, remedy);
 }
 
 int64_t denied_deadline(const struct flow_table *ft)

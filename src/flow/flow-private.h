@@ -44,6 +44,7 @@ struct flow {
 	uint32_t prev, next; /* flow_list, or next: free and dead lists */
 	uint32_t pend_next;
 	int64_t last_ns;  /* last datagram; lists are ordered by it */
+	uint32_t pin;     /* held of policy's, or 0 */
 	uint32_t service; /* FLOW_DNS_TCP: index of its struct dns_tcp */
 	int16_t err;      /* negative errno of a host side that died, or 0 */
 	uint8_t kind;     /* enum flow_kind */
@@ -60,11 +61,18 @@ struct flow_chain {
 #define DENIED_SLOTS 1024u
 #define DENIED_BURST 10u
 
+/* struct denied_names - the last names that were told as denied */
+struct denied_names {
+	char last[8][POLICY_NAME_MAX + 1];
+	uint32_t next;
+};
+
 /* struct denied - which denials were told already; oldest forgotten first */
 struct denied {
 	uint64_t seen[DENIED_SLOTS]; /* keyed hashes, 0: empty; direct-mapped */
 	struct log_limit limit;
 	uint64_t unsaid; /* new denials held back by the limit */
+	struct denied_names names;
 };
 
 struct dns_tcp;
@@ -83,6 +91,7 @@ struct flow_table {
 	size_t connecting;
 	struct flow_stats stats;
 	struct denied denied;
+	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */
 	struct log_limit impossible_limit;
 	struct dns_tcp *dns_tcp;
 	bool closed;
@@ -120,11 +129,17 @@ enum flow_route {
 };
 enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
                            uint8_t proto, struct endpoint *final, int64_t now);
+/* flow_take_pin() - f is the flow that was judged last */
+void flow_take_pin(struct flow_table *ft, struct flow *f);
 uint8_t flow_kind_proto(enum flow_kind kind);
 
 /* denied.c */
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
                  const struct policy_answer *a, int64_t now);
+/* a name was not looked up, or (addr) one of its addresses left out */
+void denied_tell_name(struct flow_table *ft, const char *name,
+                      const struct addr *addr, const struct policy_answer *a,
+                      int64_t now);
 int64_t denied_deadline(const struct flow_table *ft);
 void denied_run(struct flow_table *ft, int64_t now, bool last);
 

@@ -63,7 +63,7 @@ struct flow_rooms {
 	void *frontend_user;
 	const struct host_ops *host;
 	void *host_user;
-	const struct policy *policy;
+	struct policy *policy; /* flows hold its pins */
 	struct resolver *resolver;
 	/*
 	 * told once for each new denial, and of an impossible state (at most
@@ -148,6 +148,14 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
                     const void *data, size_t len, int64_t now);
 /* The slot behind a live id, or NULL: fields the host room may use. */
 struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
+
+/* --- names --------------------------------------------------------------- */
+/*
+ * flow_names_bind() - from now on the resolver asks policy which names it may
+ * look up (refused: answers REFUSED instead of NXDOMAIN) and where they may
+ * lead, and what it answers is pinned. After flow_table_new() with a resolver.
+ */
+void flow_names_bind(struct flow_table *ft, bool refused);
 
 /* --- time, numbers ------------------------------------------------------- */
 int64_t flow_deadline(struct flow_table *ft);

@@ -51,7 +51,7 @@ static struct addr translate(const struct flow_config *c, const struct addr *a)
 enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
                            uint8_t proto, struct endpoint *final, int64_t now)
 {
-	struct policy_question q = {.proto = proto};
+	struct policy_question q = {.proto = proto, .now = now};
 	struct policy_answer a;
 
 	if (is_resolver(&ft->config, &host->addr) ||
@@ -70,9 +70,17 @@ enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
 		a.rule = 0;
 		a.reason = "the host's own addresses are not known";
 	}
-	if (a.action == POLICY_ALLOW)
+	if (a.action == POLICY_ALLOW) {
+		ft->judged = a;
 		return FLOW_ROUTE_HOST;
+	}
 	ft->stats.denied++;
 	denied_tell(ft, &q, &a, now);
 	return FLOW_ROUTE_DENIED;
+}
+
+void flow_take_pin(struct flow_table *ft, struct flow *f)
+{
+	f->pin = ft->judged.pin;
+	policy_hold(ft->rooms.policy, f->pin);
 }

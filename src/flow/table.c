@@ -302,6 +302,8 @@ void flow_turn_end(struct flow_table *ft, int64_t now)
 		if (f->host.fd >= 0)
 			ft->rooms.host->close(ft->rooms.host_user, &f->host,
 			                      f->reset);
+		policy_release(ft->rooms.policy, f->pin, now);
+		f->pin = 0;
 		f->next = ft->free_head;
 		ft->free_head = at;
 		at = next;

@@ -41,6 +41,7 @@ static int open_host(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return -EMFILE;
 	f->state = FLOW_CONNECTING;
+	flow_take_pin(ft, f);
 	ft->connecting++;
 	*id = flow_id_of(ft, f);
 	rc = ft->rooms.host->tcp_connect(ft->rooms.host_user, *id, &f->host,

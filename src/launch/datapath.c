@@ -247,6 +247,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for %zu flows",
 		                 flows);
 	host_bind(dp->host, dp->ft);
+	flow_names_bind(dp->ft, false);
 	loop_client_add(dp->loop, &client);
 	return 0;
 }
@@ -466,6 +467,7 @@ static void keep_no_stdio(void)
 
 static int prepare(struct datapath *dp, struct error *err)
 {
+	struct random_source random;
 	int rc;
 
 	dp->loop = loop_new();
@@ -476,6 +478,9 @@ static int prepare(struct datapath *dp, struct error *err)
 		dp->policy = dp->own_policy = policy_new();
 	if (!dp->policy)
 		return error_set(err, -ENOMEM, "no memory for the policy");
+	random = loop_random();
+	if (policy_pins_init(dp->policy, POLICY_PINS_MAX, &random) < 0)
+		return error_set(err, -ENOMEM, "no memory for names");
 	rc = build_resolver(dp, err);
 	while (!rc)
 		rc = take_setup(dp, err);

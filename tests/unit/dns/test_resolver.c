@@ -768,22 +768,27 @@ static void sandbox_ptr_stays_inside(void **state)
 
 /* --- policy
  * ----------------------------------------------------------------------*/
-static bool gate(void *user, const char *name, const char **reason)
+static enum resolver_verdict gate(void *user, const char *name,
+                                  const char **reason, int64_t now)
 {
 	char *seen = user;
 
-	strcpy(seen, name);
+	(void)now;
 	*reason = "no rule allows it";
-	return !strcmp(name, "good.example.org");
+	if (!name)
+		return RESOLVER_DENY;
+	strcpy(seen, name);
+	return !strcmp(name, "good.example.org") ? RESOLVER_PASS_PLAIN
+	                                         : RESOLVER_DENY;
 }
 
 static bool judge(void *user, const char *name, const struct addr *a,
-                  uint32_t ttl, int64_t now)
+                  uint32_t ttl, bool local, int64_t now)
 {
 	(void)user;
 	(void)now;
 	assert_string_equal(name, "good.example.org");
-	assert_int_equal(ttl, 60);
+	assert_int_equal(ttl, local ? 10 : 60);
 	return a->b[15] != 1;
 }
 
@@ -824,8 +829,10 @@ static void gate_refuses(void **state)
 /* T25: an address the judge refuses is filtered out of the answer */
 static void judge_filters(void **state)
 {
+	static const char hosts[] = "10.0.0.1 good.example.org\n"
+				    "10.0.0.2 good.example.org\n";
 	struct rig *rig = *state;
-	char buf[ADDR_TEXT_MAX];
+	char buf[ADDR_TEXT_MAX], seen[DNS_NAME_TEXT_MAX];
 
 	resolver_set_judge(rig->r, judge, NULL);
 	ask(rig, "good.example.org", DNS_A);
@@ -837,6 +844,15 @@ static void judge_filters(void **state)
 	assert_string_equal(addr_of(rig, 0, buf), "10.9.8.0");
 	assert_string_equal(addr_of(rig, 1, buf), "10.9.8.2");
 	assert_int_equal(ede_of(rig), 15);
+	assert_int_equal(rig->sent, 2);
+	/* from the hosts tables too, where it is told */
+	resolver_set_hosts(rig->r, hosts, sizeof(hosts) - 1);
+	ask(rig, "good.example.org", DNS_A);
+	assert_int_equal(ancount_of(rig), 1);
+	assert_string_equal(addr_of(rig, 0, buf), "10.0.0.2");
+	resolver_set_hosts(rig->r, "", 0);
+	/* behind the gate no hints and no keys */
+	resolver_set_gate(rig->r, gate, seen, false);
 	ask(rig, "good.example.org", DNS_HTTPS);
 	assert_int_equal(rcode_of(rig), 0);
 	assert_int_equal(ancount_of(rig), 0);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* names.c - the resolver asks policy: may a name be looked up, and lead here?
+ */
+#include "flow/flow-private.h"
+
+#include "dns/resolver.h"
+
+#include <string.h>
+
+/*
+ * Once glibc was told that a name does not exist it tries it again under each
+ * search domain; and what is looked up by address is nobody's target. Such
+ * names are denied without a line.
+ */
+static bool is_echo(struct denied_names *d, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(d->last); i++) {
+		size_t n = strlen(d->last[i]);
+
+		if (n && n < len && name[n] == '.' &&
+		    !memcmp(name, d->last[i], n))
+			return true;
+	}
+	return len > 5 && !strcmp(name + len - 5, ".arpa");
+}
+
+static void remember(struct denied_names *d, const char *name)
+{
+	char *place = d->last[d->next++ % ARRAY_SIZE(d->last)];
+
+	memcpy(place, name, strnlen(name, POLICY_NAME_MAX) + 1);
+}
+
+static enum resolver_verdict gate(void *user, const char *name,
+                                  const char **reason, int64_t now)
+{
+	struct flow_table *ft = user;
+	struct policy_answer a;
+
+	if (!name) {
+		/* no host name, so no rule can speak of it */
+		*reason = "no rule allows it";
+		policy_ask(ft->rooms.policy, ".", &a);
+		return a.action == POLICY_ALLOW ? RESOLVER_PASS : RESOLVER_DENY;
+	}
+	policy_ask(ft->rooms.policy, name, &a);
+	*reason = a.reason;
+	if (a.action == POLICY_ALLOW)
+		return a.by_name ? RESOLVER_PASS_PLAIN : RESOLVER_PASS;
+	ft->stats.denied++;
+	if (!is_echo(&ft->denied.names, name)) {
+		remember(&ft->denied.names, name);
+		denied_tell_name(ft, name, NULL, &a, now);
+	}
+	return RESOLVER_DENY;
+}
+
+static bool judge(void *user, const char *name, const struct addr *addr,
+                  uint32_t ttl, bool local, int64_t now)
+{
+	struct flow_table *ft = user;
+	struct policy_answer a;
+
+	if (policy_learn(ft->rooms.policy, name, addr, ttl, local, now, &a))
+		return true;
+	ft->stats.denied++;
+	denied_tell_name(ft, name, addr, &a, now);
+	return false;
+}
+
+void flow_names_bind(struct flow_table *ft, bool refused)
+{
+	resolver_set_gate(ft->rooms.resolver, gate, ft, refused);
+	resolver_set_judge(ft->rooms.resolver, judge, ft);
+}
