@@ -1,14 +1,123 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - where the program starts: find the verb, call it */
+/* main.c - where the program starts: options, verb, options, run */
+#include "base/nearest.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "launch/launch.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+const struct verb cli_verbs[] = {
+	{"do", "run", OPTION_DO, false, cli_do, "[OPTION...] [--] CMD [ARG...]",
+         "run CMD behind its own network"},
+	{"check", NULL, OPTION_CHECK, true, cli_check, "[OPTION...]",
+         "say what this machine can do, and what to do about the rest"},
+	{"why", NULL, OPTION_WHY, true, cli_why, "HOST:PORT[/udp] [OPTION...]",
+         "say whether a policy lets it pass, and which rule decides"},
+	{"policy", NULL, OPTION_POLICY, true, cli_policy,
+         "check FILE | print FILE | test FILE HOST:PORT...",
+         "check, print or try a policy file"},
+	{"completions", NULL, OPTION_COMPLETIONS, true, cli_completions,
+         "bash | zsh | fish", "print completions for a shell"},
+	{"help", NULL, OPTION_HELP, true, cli_help, "[VERB | OPTION]",
+         "explain a verb or an option"},
+	{"version", NULL, OPTION_VERSION, true, cli_version, "",
+         "version, frontends and features"},
+};
+const size_t cli_nverbs = ARRAY_SIZE(cli_verbs);
+
+const struct verb *cli_verb_find(const char *name)
+{
+	for (size_t i = 0; i < cli_nverbs; i++)
+		if (!strcmp(cli_verbs[i].name, name) ||
+		    (cli_verbs[i].alias && !strcmp(cli_verbs[i].alias, name)))
+			return &cli_verbs[i];
+	return NULL;
+}
+
+int cli_fail(const struct error *err)
+{
+	log_error("%s", err->text);
+	return EXIT_POSTERN;
+}
+
+static int unknown_verb(const char *word)
+{
+	const char *names[ARRAY_SIZE(cli_verbs)], *near;
+	struct error err = {0};
+
+	for (size_t i = 0; i < cli_nverbs; i++)
+		names[i] = cli_verbs[i].name;
+	near = nearest_word(word, names, cli_nverbs);
+	if (near)
+		error_set(&err, -EINVAL, "no verb \"%s\"; did you mean %s?",
+		          word, near);
+	else
+		error_set(&err, -EINVAL,
+		          "no verb \"%s\"; to run it write postern do -- %s",
+		          word, word);
+	return cli_fail(&err);
+}
+
+/* --help and --version win over the verb; -1: neither was given. */
+static int answer_at_once(struct cli *c)
+{
+	if (c->version)
+		return cli_version(c);
+	if (c->help_all)
+		help_all(stdout);
+	else if (c->help && c->verb)
+		help_verb(stdout, c->verb);
+	else if (c->help)
+		help_short(stdout);
+	else
+		return -1;
+	return 0;
+}
+
+static int run(struct cli *c, char **argv)
+{
+	struct error err = {0};
+	int rc, status;
+
+	rc = cli_options_parse(c, argv, OPTION_GLOBAL, &err);
+	if (rc < 0)
+		return cli_fail(&err);
+	argv += rc;
+	if (*argv) {
+		c->verb = cli_verb_find(*argv);
+		if (!c->verb)
+			return unknown_verb(*argv);
+		argv++;
+		rc = cli_options_parse(c, argv, c->verb->where, &err);
+		if (rc < 0)
+			return cli_fail(&err);
+		c->rest = argv + rc;
+	}
+	status = answer_at_once(c);
+	if (status >= 0)
+		return status;
+	if (!c->verb) {
+		help_short(stderr);
+		return EXIT_POSTERN;
+	}
+	return c->verb->run(c);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("postern " POSTERN_VERSION);
-		return 0;
+	static struct cli c;
+	int status;
+
+	sandbox_config_init(&c.config);
+	c.policy = policy_new();
+	if (!c.policy) {
+		log_error("no memory");
+		return EXIT_POSTERN;
 	}
-	fputs("postern: no verb yet\n", stderr);
-	return 125;
+	status = run(&c, argv + (argc > 0));
+	policy_free(c.policy);
+	return status;
 }

@@ -311,8 +311,8 @@ static int parse_option(struct cli *c, char **argv, unsigned int where,
 	return rc < 0 ? rc : 1;
 }
 
-int options_parse(struct cli *c, char **argv, unsigned int where,
-                  struct error *err)
+int cli_options_parse(struct cli *c, char **argv, unsigned int where,
+                      struct error *err)
 {
 	bool interleave = c->verb && c->verb->interleave, only_words = false;
 	int i = 0, rc;
@@ -368,7 +368,7 @@ static int apply_environment(struct cli *c, const struct option *o,
 	return rc;
 }
 
-int options_environment(struct cli *c, struct error *err)
+int cli_options_environment(struct cli *c, struct error *err)
 {
 	for (size_t i = 0; i < option_count(); i++) {
 		const struct option *o = option_at(i);

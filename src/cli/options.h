@@ -105,14 +105,14 @@ bool option_was_written(const struct cli *c, const char *name,
 const char *option_group_title(enum option_group g);
 
 /*
- * options_parse() - argv[0..] up to the first plain word, or all of it where
- * the verb interleaves. Returns how many words were taken ("--" included),
- * or a negative errno with err set.
+ * cli_options_parse() - argv[0..] up to the first plain word, or all of it
+ * where the verb interleaves. Returns how many words were taken ("--"
+ * included), or a negative errno with err set.
  */
-_must_check_ int options_parse(struct cli *c, char **argv, unsigned int where,
-                               struct error *err);
-/* options_environment() - POSTERN_* defaults for what was not written */
-_must_check_ int options_environment(struct cli *c, struct error *err);
+_must_check_ int cli_options_parse(struct cli *c, char **argv,
+                                   unsigned int where, struct error *err);
+/* cli_options_environment() - POSTERN_* defaults for what was not written */
+_must_check_ int cli_options_environment(struct cli *c, struct error *err);
 
 /* option_parse_bool() - Go's spellings. 0 or -EINVAL. */
 _must_check_ int option_parse_bool(const char *text, bool *out);

@@ -17,7 +17,7 @@ int cli_why(struct cli *c)
 		          "why what? write postern why ADDRESS:PORT[/udp]");
 		return cli_fail(&err);
 	}
-	if (options_environment(c, &err) < 0 ||
+	if (cli_options_environment(c, &err) < 0 ||
 	    judge_own_addresses(c->policy, &err) < 0)
 		return cli_fail(&err);
 	policy_set_offline(c->policy, c->config.offline);

@@ -16,7 +16,7 @@ struct judgement {
 
 static bool is_own(const struct policy *p, const struct addr *a)
 {
-	return bsearch(a, p->own, p->nown, sizeof(p->own[0]),
+	return bsearch(a, p->own, p->own_n, sizeof(p->own[0]),
 	               policy_addr_compare);
 }
 

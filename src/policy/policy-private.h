@@ -206,7 +206,7 @@ struct policy {
 	uint32_t nrules, rules_room;
 	bool has_allow, offline;
 	struct addr own[POLICY_OWN_MAX]; /* sorted */
-	size_t nown;
+	size_t own_n;
 	bool own_overflow;
 };
 

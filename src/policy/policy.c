@@ -197,8 +197,8 @@ void policy_set_offline(struct policy *p, bool offline)
 int policy_set_own(struct policy *p, const struct addr *own, size_t n)
 {
 	p->own_overflow = n > POLICY_OWN_MAX;
-	p->nown = MIN(n, (size_t)POLICY_OWN_MAX);
-	for (size_t i = 0; i < p->nown; i++) {
+	p->own_n = MIN(n, (size_t)POLICY_OWN_MAX);
+	for (size_t i = 0; i < p->own_n; i++) {
 		size_t at = i;
 
 		/* by insertion: qsort(3) may allocate */

@@ -36,7 +36,7 @@ static int parse(const char *line, unsigned int where)
 	     w = strtok_r(NULL, "|", &save))
 		argv[n++] = w;
 	argv[n] = NULL;
-	return options_parse(&c, argv, where, &err);
+	return cli_options_parse(&c, argv, where, &err);
 }
 
 static void spellings(void **state)
@@ -196,7 +196,7 @@ static void environment(void **state)
 	setenv("POSTERN_QUIET", "true", 1);
 	parse("--mtu=1400", OPTION_DO);
 	c.verb = &verb;
-	assert_int_equal(options_environment(&c, &err), 0);
+	assert_int_equal(cli_options_environment(&c, &err), 0);
 	assert_int_equal(c.config.mtu, 1400); /* written wins */
 	assert_true(c.quiet);
 	assert_int_equal(policy_rule_count(c.policy), 2);
@@ -205,7 +205,7 @@ static void environment(void **state)
 	setenv("POSTERN_MTU", "many", 1);
 	parse("-q", OPTION_DO);
 	c.verb = &verb;
-	assert_true(options_environment(&c, &err) < 0);
+	assert_true(cli_options_environment(&c, &err) < 0);
 	assert_non_null(strstr(err.text, "POSTERN_MTU"));
 	/* what would weaken the sandbox has no variable */
 	unsetenv("POSTERN_MTU");
@@ -213,7 +213,7 @@ static void environment(void **state)
 	setenv("POSTERN_BEST_EFFORT", "true", 1);
 	parse("-q", OPTION_DO);
 	c.verb = &verb;
-	assert_int_equal(options_environment(&c, &err), 0);
+	assert_int_equal(cli_options_environment(&c, &err), 0);
 	assert_false(c.config.no_filter || c.config.best_effort);
 }
 

@@ -210,7 +210,7 @@ static char outcome(const struct row *row, bool best_effort, char *said,
 		argv[i] = (char *)(uintptr_t)row->words[i];
 	log_init(LOG_LEVEL_DEBUG, fd, false);
 	said[0] = '\0';
-	rc = options_parse(&c, argv, row->where, &err);
+	rc = cli_options_parse(&c, argv, row->where, &err);
 	policy_free(c.policy);
 	if (rc >= 0 && argv[rc])
 		fail_msg("%s took %d words", row->words[0], rc);
@@ -302,10 +302,10 @@ static void last_one_wins(void **state)
 
 	(void)state;
 	memset(&c, 0, sizeof(c));
-	assert_int_equal(options_parse(&c, good, OPTION_GLOBAL, &err), 2);
+	assert_int_equal(cli_options_parse(&c, good, OPTION_GLOBAL, &err), 2);
 	assert_int_equal(runsc_refusals(&c, relaxed, 64, &err), 0);
 	memset(&c, 0, sizeof(c));
-	assert_int_equal(options_parse(&c, bad, OPTION_GLOBAL, &err), 2);
+	assert_int_equal(cli_options_parse(&c, bad, OPTION_GLOBAL, &err), 2);
 	assert_int_equal(runsc_refusals(&c, relaxed, 64, &err), -EPERM);
 }
 

@@ -21,7 +21,7 @@ static struct policy *policy_of(const char *const *rules)
 {
 	struct policy *p = policy_new();
 	struct addr own[8];
-	size_t nown = 0;
+	size_t own_n = 0;
 
 	for (; *rules; rules++) {
 		const char *text = strchr(*rules, ' ');
@@ -31,7 +31,7 @@ static struct policy *policy_of(const char *const *rules)
 		if (!strcmp(*rules, "offline"))
 			policy_set_offline(p, true);
 		else if (!strncmp(*rules, "own ", 4))
-			rc = addr_parse(text + 1, &own[nown++]);
+			rc = addr_parse(text + 1, &own[own_n++]);
 		else
 			rc = policy_add(
 				p, **rules == 'a' ? POLICY_ALLOW : POLICY_DENY,
@@ -39,7 +39,7 @@ static struct policy *policy_of(const char *const *rules)
 		if (rc < 0)
 			fail_msg("%s: %s", *rules, err.text);
 	}
-	assert_int_equal(policy_set_own(p, own, nown), 0);
+	assert_int_equal(policy_set_own(p, own, own_n), 0);
 	return p;
 }
 

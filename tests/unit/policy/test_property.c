@@ -64,7 +64,7 @@ static bool means_it(const struct policy_target *t, enum policy_class cls)
 }
 
 static enum policy_action oracle(const struct oracle_rule *rules, size_t n,
-                                 const struct addr *own, size_t nown,
+                                 const struct addr *own, size_t own_n,
                                  const struct policy_question *q)
 {
 	enum policy_class cls = class_of(&q->host.addr);
@@ -73,7 +73,7 @@ static enum policy_action oracle(const struct oracle_rule *rules, size_t n,
 	                   : q->proto == IP_PROTO_UDP ? 2
 	                                              : 4;
 
-	for (size_t i = 0; i < nown; i++)
+	for (size_t i = 0; i < own_n; i++)
 		if (addr_equal(&own[i], &q->host.addr) &&
 		    cls != POLICY_CLASS_LOOPBACK)
 			cls = POLICY_CLASS_OWN;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* do.c - the verb `do`: settle what was written, then hand over to launch */
+#include "base/cleanup.h"
+#include "cli/help.h"
+#include "cli/logs.h"
+#include "cli/options.h"
+#include "cli/runsc.h"
+#include "launch/launch.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The mode, or why it cannot be had. */
+static int settle_network(struct cli *c, struct error *err)
+{
+	switch (c->network) {
+	case CLI_NETWORK_PASSTHROUGH:
+		c->config.network = NETWORK_SANDBOX_PASSTHROUGH;
+		return 0;
+	case CLI_NETWORK_NONE:
+		c->config.network = NETWORK_NONE;
+		return 0;
+	case CLI_NETWORK_HOST:
+		c->config.network = NETWORK_HOST;
+		return 0;
+	case CLI_NETWORK_SANDBOX:
+		if (c->rootless)
+			return error_set(
+				err, -EPERM,
+				"-network=sandbox needs root and cannot be "
+				"had with -rootless; for a network of CMD's "
+				"own without root write "
+				"-network=sandbox-passthrough");
+		return error_set(err, -EOPNOTSUPP,
+		                 "-network=sandbox is not here yet; write "
+		                 "-network=sandbox-passthrough");
+	case CLI_NETWORK_PLUGIN:
+		return error_set(err, -EOPNOTSUPP,
+		                 "-network=plugin cannot be had: there are no "
+		                 "plugins; write "
+		                 "-network=sandbox-passthrough");
+	}
+	return -EINVAL;
+}
+
+static const char *const mode_names[] = {
+	[NETWORK_SANDBOX_PASSTHROUGH] = "sandbox-passthrough",
+	[NETWORK_NONE] = "none",
+	[NETWORK_HOST] = "host",
+};
+
+/*
+ * Options that shape or judge a network of CMD's own have no effect without
+ * one; written, they are errors. With `none` nothing passes anyway, so the
+ * rules of a policy are kept by it.
+ */
+static int check_mode(const struct cli *c, struct error *err)
+{
+	const struct sandbox_config *k = &c->config;
+
+	if (k->network == NETWORK_SANDBOX_PASSTHROUGH)
+		return 0;
+	for (size_t i = 0; i < option_count(); i++) {
+		const struct option *o = option_at(i);
+
+		if (!c->seen[i] || !(o->flags & OPTION_NET))
+			continue;
+		if (k->network == NETWORK_NONE &&
+		    o->group == OPTION_GROUP_POLICY)
+			continue;
+		return error_set(err, -EINVAL,
+		                 "--%s cannot be enforced with --network=%s; "
+		                 "leave one of them out",
+		                 o->name, mode_names[k->network]);
+	}
+	/* rules from the environment are no less meant */
+	if (k->network == NETWORK_HOST &&
+	    (policy_rule_count(c->policy) || k->offline))
+		return error_set(err, -EINVAL,
+		                 "a policy cannot be enforced with "
+		                 "--network=host; unset POSTERN_ALLOW, "
+		                 "POSTERN_DENY, POSTERN_POLICY, "
+		                 "POSTERN_OFFLINE");
+	return 0;
+}
+
+/* What contradicts itself, whatever the mode. */
+static int check_together(struct cli *c, struct error *err)
+{
+	struct sandbox_config *k = &c->config;
+
+	if (k->offline && policy_denies_rest(c->policy))
+		return error_set(err, -EINVAL,
+		                 "--offline denies everything, --allow not; "
+		                 "leave --offline out: the first --allow "
+		                 "denies the rest");
+	if (k->link != LINK_AUTO && k->frontend == FRONTEND_SOCKETS)
+		return error_set(err, -EINVAL,
+		                 "--link=%s needs --frontend=link",
+		                 k->link == LINK_TAP ? "tap" : "veth");
+	if (k->sockets_direct && k->frontend == FRONTEND_LINK)
+		return error_set(err, -EINVAL,
+		                 "--sockets=direct needs --frontend=sockets");
+	if (k->link != LINK_AUTO && k->sockets_direct)
+		return error_set(err, -EINVAL,
+		                 "--link and --sockets=direct exclude each "
+		                 "other");
+	/* each of the two insists on its frontend */
+	if (k->link != LINK_AUTO || k->require_link)
+		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_LINK
+		                                           : k->frontend;
+	if (k->sockets_direct || k->require_sockets)
+		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_SOCKETS
+		                                           : k->frontend;
+	k->frontend_forced = k->frontend != FRONTEND_AUTO;
+	if ((k->require_link && k->frontend == FRONTEND_SOCKETS) ||
+	    (k->require_sockets && k->frontend == FRONTEND_LINK))
+		return error_set(err, -EINVAL,
+		                 "--require %s contradicts the other options",
+		                 k->require_link ? "link" : "sockets");
+	if (k->mtu && k->mtu < 1280 && !k->ip4_only)
+		return error_set(err, -EINVAL,
+		                 "--mtu %u: IPv6 needs 1280; add --ipv4-only",
+		                 k->mtu);
+	if ((k->ip4_only && k->cidr6_given) || (k->ip6_only && k->cidr4_given))
+		return error_set(
+			err, -EINVAL, "--cidr%s contradicts --ipv%c-only",
+			k->ip4_only ? "6" : "", k->ip4_only ? '4' : '6');
+	if (k->close_fds && k->preserve_fds_given)
+		return error_set(err, -EINVAL,
+		                 "--close-fds and --preserve-fds exclude each "
+		                 "other");
+	return 0;
+}
+
+/* runsc's row: true needs a frame port that CMD can reach */
+static int check_net_raw(const struct cli *c, struct error *err)
+{
+	if (!c->config.net_raw)
+		return 0;
+	if (c->config.frontend == FRONTEND_SOCKETS)
+		return error_set(err, -EPERM,
+		                 "-net-raw cannot be had with "
+		                 "--frontend=sockets: there are no packets");
+	if (!c->config.map_root)
+		return error_set(err, -EPERM,
+		                 "-net-raw needs --map-root: without it CMD "
+		                 "has no capabilities");
+	return 0;
+}
+
+static void tell_notices(const struct cli *c)
+{
+	const struct sandbox_config *k = &c->config;
+
+	if (k->platform_given)
+		log_notice(
+			"there is no application kernel (-platform=%s "
+			"selects none): system calls go to the host kernel%s",
+			c->platform,
+			k->no_filter ? ", unfiltered (--no-filter)"
+				     : " through postern's filter");
+	if (k->network == NETWORK_HOST)
+		log_notice("--network=host: CMD has the host's own network, "
+		           "without isolation");
+	if (c->foreground)
+		log_debug("--foreground has no effect: postern never leaves "
+		          "it");
+}
+
+/* All that may be refused is refused here, before anything is made. */
+static int settle(struct cli *c, struct error *err)
+{
+	char relaxed[512] = "";
+	int rc;
+
+	rc = cli_options_environment(c, err);
+	if (rc == 0)
+		rc = settle_network(c, err);
+	if (rc == 0)
+		rc = check_mode(c, err);
+	if (rc == 0)
+		rc = check_together(c, err);
+	if (rc == 0)
+		rc = runsc_refusals(c, relaxed, sizeof(relaxed), err);
+	if (rc == 0)
+		rc = runsc_apply(c, err);
+	if (rc == 0)
+		rc = check_net_raw(c, err);
+	if (rc == 0)
+		rc = logs_open(c, err);
+	if (rc < 0)
+		return rc;
+	/* the first line there is; --quiet does not silence it */
+	if (relaxed[0])
+		log_error("--best-effort: not enforced: %s", relaxed);
+	runsc_tell(c);
+	tell_notices(c);
+	return 0;
+}
+
+int cli_do(struct cli *c)
+{
+	struct error err = {0};
+
+	if (!c->rest || !*c->rest) {
+		help_verb(stderr, c->verb);
+		return EXIT_POSTERN;
+	}
+	if (settle(c, &err) < 0)
+		return cli_fail(&err);
+	policy_set_offline(c->policy, c->config.offline);
+	c->config.policy = c->policy;
+	c->config.quiet = c->quiet;
+	c->config.argv = c->rest;
+	return launch_run(&c->config);
+}
