@@ -50,6 +50,7 @@ struct cli {
 
 /* Prints "postern: " and err's text; returns EXIT_POSTERN. */
 int cli_fail(const struct error *err);
+int cli_fail_memory(void);
 
 /*
  * struct verb - one word after the global options. run() returns the exit

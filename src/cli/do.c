@@ -105,14 +105,22 @@ static int check_together(struct cli *c, struct error *err)
 		return error_set(err, -EINVAL,
 		                 "--link and --sockets=direct exclude each "
 		                 "other");
-	/* each of the two insists on its frontend */
-	if (k->link != LINK_AUTO || k->require_link)
+	/* each of them insists on its frontend; only link has a namespace
+	 * and a resolver that can be promised */
+	if (k->link != LINK_AUTO || k->require_link || k->require_netns ||
+	    k->require_dns)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_LINK
 		                                           : k->frontend;
 	if (k->sockets_direct || k->require_sockets)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_SOCKETS
 		                                           : k->frontend;
 	k->frontend_forced = k->frontend != FRONTEND_AUTO;
+	if ((k->require_netns || k->require_dns) &&
+	    k->frontend == FRONTEND_SOCKETS)
+		return error_set(err, -EOPNOTSUPP,
+		                 "--require %s cannot be promised with the "
+		                 "sockets frontend yet; write --frontend=link",
+		                 k->require_netns ? "netns" : "dns");
 	if ((k->require_link && k->frontend == FRONTEND_SOCKETS) ||
 	    (k->require_sockets && k->frontend == FRONTEND_LINK))
 		return error_set(err, -EINVAL,
@@ -126,6 +134,10 @@ static int check_together(struct cli *c, struct error *err)
 		return error_set(
 			err, -EINVAL, "--cidr%s contradicts --ipv%c-only",
 			k->ip4_only ? "6" : "", k->ip4_only ? '4' : '6');
+	if (k->sockets_direct)
+		return error_set(err, -EOPNOTSUPP,
+		                 "--sockets=direct is not here yet; leave it "
+		                 "out");
 	if (k->close_fds && k->preserve_fds_given)
 		return error_set(err, -EINVAL,
 		                 "--close-fds and --preserve-fds exclude each "
@@ -160,9 +172,6 @@ static void tell_notices(const struct cli *c)
 			c->platform,
 			k->no_filter ? ", unfiltered (--no-filter)"
 				     : " through postern's filter");
-	if (k->network == NETWORK_HOST)
-		log_notice("--network=host: CMD has the host's own network, "
-		           "without isolation");
 	if (c->foreground)
 		log_debug("--foreground has no effect: postern never leaves "
 		          "it");

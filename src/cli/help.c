@@ -50,8 +50,8 @@ void help_short(FILE *f)
 	for (size_t i = 0; i < option_count(); i++)
 		if (option_at(i)->flags & OPTION_MAIN)
 			print_option(f, option_at(i));
-	fputs("\nTARGET is ADDRESS, CIDR or @group[:PORT[-PORT]][/tcp|/udp|"
-	      "/icmp].\nOther verbs: ",
+	fputs("\nTARGET is NAME, ADDRESS, CIDR or @group, then "
+	      "[:PORT[-PORT]][/tcp|/udp|/icmp].\nOther verbs: ",
 	      f);
 	for (size_t i = 1; i < cli_nverbs; i++)
 		fprintf(f, "%s%s", cli_verbs[i].name,

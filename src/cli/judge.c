@@ -2,6 +2,7 @@
 /* judge.c - asks the matcher what a flow would be told */
 #include "cli/judge.h"
 #include "base/log.h"
+#include "loop/loop.h"
 #include "wire/headers.h"
 
 #include <errno.h>
@@ -13,7 +14,20 @@
 static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_UDP, IP_PROTO_ICMP};
 static const char *const proto_names[] = {"tcp", "udp", "icmp"};
 
-int judge_parse(const char *text, struct policy_question *q, struct error *err)
+/* One host, and one port or ICMP? */
+static bool is_one(const struct policy_target *t)
+{
+	bool icmp = t->has_proto && t->protos == 1u << 2;
+
+	if (t->kind == POLICY_TARGET_GROUP ||
+	    (t->kind == POLICY_TARGET_PREFIX && t->len != 128) ||
+	    (t->kind == POLICY_TARGET_NAME && t->subdomains))
+		return false;
+	return icmp || (t->has_port && t->first == t->last);
+}
+
+int judge_parse(const char *text, size_t nth, struct judge_item *item,
+                struct error *err)
 {
 	struct policy_target t;
 	int rc = policy_target_parse(text, &t, err);
@@ -22,39 +36,33 @@ int judge_parse(const char *text, struct policy_question *q, struct error *err)
 		error_prefix(err, "%s: ", text);
 		return rc;
 	}
-	if (t.kind == POLICY_TARGET_NAME)
-		return error_set(err, -EOPNOTSUPP,
-		                 "%s: rules by name are not here yet; ask for "
-		                 "an address",
+	if (!is_one(&t))
+		return error_set(err, -EINVAL,
+		                 "%s: ask for one HOST:PORT[/tcp|/udp], or "
+		                 "HOST/icmp",
 		                 text);
-	if (t.kind != POLICY_TARGET_PREFIX || t.len != 128 ||
-	    t.first != t.last) {
-		/* ICMP has no port, so its question has none */
-		if (t.kind == POLICY_TARGET_PREFIX && t.len == 128 &&
-		    t.has_proto && t.protos == 4)
-			t.first = 0;
-		else
-			return error_set(err, -EINVAL,
-			                 "%s: ask for one ADDRESS:PORT[/tcp|"
-			                 "/udp] or ADDRESS/icmp",
-			                 text);
-	}
-	q->host.addr = t.prefix;
-	q->host.port = t.first;
-	q->proto = IP_PROTO_TCP;
+	memset(item, 0, sizeof(*item));
+	item->nth = (uint8_t)nth;
+	memcpy(item->name, t.name, sizeof(item->name));
+	item->q.host.addr = t.prefix;
+	item->q.host.port = t.first;
+	item->q.proto = IP_PROTO_TCP;
 	for (size_t i = 0; t.has_proto && i < ARRAY_SIZE(protos); i++)
 		if (t.protos == 1u << i)
-			q->proto = protos[i];
+			item->q.proto = protos[i];
 	return 0;
 }
 
-int judge_own_addresses(struct policy *p, struct error *err)
+int judge_prepare(struct policy *p, struct error *err)
 {
+	const struct random_source random = loop_random();
 	struct addr own[POLICY_OWN_MAX];
 	struct ifaddrs *list, *i;
 	size_t n = 0;
 	int rc;
 
+	if (policy_pins_init(p, UINT8_MAX, &random) < 0)
+		return error_set(err, -ENOMEM, "no memory");
 	if (getifaddrs(&list) < 0)
 		return error_set(err, -errno,
 		                 "cannot list the host's addresses: ");
@@ -85,63 +93,106 @@ static const char *proto_name(uint8_t proto)
 	return "?";
 }
 
-static void print_json(const struct policy *p, const struct policy_question *q,
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static void print_json(const struct policy *p, const struct judge_item *item,
                        const struct policy_answer *a, const char *remedy)
 {
 	struct json_object *o = json_object_new_object();
 	char text[ADDR_TEXT_MAX];
 
-	json_object_object_add(
-		o, "address",
-		json_object_new_string(addr_format(&q->host.addr, text)));
-	json_object_object_add(o, "port", json_object_new_int(q->host.port));
-	json_object_object_add(o, "protocol",
-	                       json_object_new_string(proto_name(q->proto)));
-	json_object_object_add(o, "verdict",
-	                       json_object_new_string(a->action == POLICY_ALLOW
-	                                                      ? "allow"
-	                                                      : "deny"));
-	json_object_object_add(
-		o, "class", json_object_new_string(policy_class_name(a->cls)));
-	json_object_object_add(o, "reason", json_object_new_string(a->reason));
+	if (item->name[0])
+		put_text(o, "name", item->name);
+	else
+		put_text(o, "address", addr_format(&item->q.host.addr, text));
+	if (item->q.proto != IP_PROTO_ICMP)
+		json_object_object_add(o, "port",
+		                       json_object_new_int(item->q.host.port));
+	put_text(o, "protocol", proto_name(item->q.proto));
+	put_text(o, "verdict", a->action == POLICY_ALLOW ? "allow" : "deny");
+	put_text(o, "class", policy_class_name(a->cls));
+	put_text(o, "reason", a->reason);
 	if (a->rule) {
-		json_object_object_add(
-			o, "rule",
-			json_object_new_string(policy_rule_text(p, a->rule)));
-		json_object_object_add(
-			o, "origin",
-			json_object_new_string(policy_rule_origin(p, a->rule)));
+		put_text(o, "rule", policy_rule_text(p, a->rule));
+		put_text(o, "origin", policy_rule_origin(p, a->rule));
 	}
 	if (remedy)
-		json_object_object_add(o, "remedy",
-		                       json_object_new_string(remedy));
+		put_text(o, "remedy", remedy);
 	puts(json_object_to_json_string_ext(
 		o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
-bool judge_print(const struct policy *p, const struct policy_question *q,
-                 bool json)
+/* First the look-up is judged, then the flow to what it gave. */
+static void decide_name(struct policy *p, struct judge_item *item,
+                        struct policy_answer *a)
 {
-	char host[ENDPOINT_TEXT_MAX], buf[256];
-	const char *remedy = NULL;
+	policy_ask(p, item->name, a);
+	if (a->action == POLICY_DENY)
+		return;
+	/* TEST-NET-1, RFC 5737: no host's own and in no group but @internet */
+	item->q.host.addr = addr_ip4(192, 0, 2, item->nth);
+	if (policy_learn(p, item->name, &item->q.host.addr, 3600, false, 0, a))
+		policy_decide(p, &item->q, a);
+}
+
+static void format_item(const struct judge_item *item, char *buf, size_t len)
+{
+	char host[ADDR_TEXT_MAX + 2], port[8] = "";
+	bool bracket = !item->name[0] && !addr_is_ip4(&item->q.host.addr);
+
+	addr_format(&item->q.host.addr, host);
+	if (item->q.proto != IP_PROTO_ICMP)
+		snprintf(port, sizeof(port), ":%u",
+		         (unsigned int)item->q.host.port);
+	snprintf(buf, len, bracket && *port ? "[%s]%s/%s" : "%s%s/%s",
+	         item->name[0] ? item->name : host, port,
+	         proto_name(item->q.proto));
+}
+
+/* --allow NAME:PORT for a name that no rule could allow */
+static const char *remedy_of(const struct judge_item *item,
+                             const struct policy_answer *a, char *buf,
+                             size_t len)
+{
+	char text[POLICY_NAME_MAX + 16], *tcp;
+
+	if (a->action == POLICY_ALLOW || a->rule ||
+	    !strcmp(a->reason, "--offline"))
+		return NULL;
+	if (!item->name[0] || a->name)
+		return policy_remedy_for(&item->q, a, buf, len);
+	format_item(item, text, sizeof(text));
+	tcp = strstr(text, "/tcp");
+	if (tcp)
+		*tcp = '\0';
+	snprintf(buf, len, "--allow %s", text);
+	return buf;
+}
+
+bool judge_print(struct policy *p, const struct judge_item *asked, bool json)
+{
+	char text[POLICY_NAME_MAX + 16], buf[POLICY_TARGET_TEXT_MAX];
+	struct judge_item item = *asked;
 	struct policy_answer a;
+	const char *remedy;
 	bool allowed;
 
-	policy_decide(p, q, &a);
+	format_item(&item, text, sizeof(text));
+	if (!item.name[0])
+		policy_decide(p, &item.q, &a);
+	else
+		decide_name(p, &item, &a);
 	allowed = a.action == POLICY_ALLOW;
-	if (!allowed && !a.rule && strcmp(a.reason, "--offline"))
-		remedy = policy_remedy(q, buf, sizeof(buf));
+	remedy = remedy_of(&item, &a, buf, sizeof(buf));
 	if (json) {
-		print_json(p, q, &a, remedy);
+		print_json(p, &item, &a, remedy);
 		return allowed;
 	}
-	if (q->proto == IP_PROTO_ICMP)
-		addr_format(&q->host.addr, host);
-	else
-		endpoint_format(&q->host, host);
-	printf("%s %s/%s: %s\n", allowed ? "allowed" : "denied", host,
-	       proto_name(q->proto), a.reason);
+	printf("%s %s: %s\n", allowed ? "allowed" : "denied", text, a.reason);
 	if (remedy)
 		printf("  it passes with %s\n", remedy);
 	return allowed;

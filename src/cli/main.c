@@ -14,7 +14,8 @@ const struct verb cli_verbs[] = {
          "run CMD behind its own network"},
 	{"check", NULL, OPTION_CHECK, true, cli_check, "[OPTION...]",
          "say what this machine can do, and what to do about the rest"},
-	{"why", NULL, OPTION_WHY, true, cli_why, "HOST:PORT[/udp] [OPTION...]",
+	{"why", NULL, OPTION_WHY, true, cli_why,
+         "HOST:PORT[/udp]... [OPTION...]",
          "say whether a policy lets it pass, and which rule decides"},
 	{"policy", NULL, OPTION_POLICY, true, cli_policy,
          "check FILE | print FILE | test FILE HOST:PORT...",
@@ -40,6 +41,12 @@ const struct verb *cli_verb_find(const char *name)
 int cli_fail(const struct error *err)
 {
 	log_error("%s", err->text);
+	return EXIT_POSTERN;
+}
+
+int cli_fail_memory(void)
+{
+	log_error("no memory");
 	return EXIT_POSTERN;
 }
 
@@ -113,10 +120,8 @@ int main(int argc, char **argv)
 
 	sandbox_config_init(&c.config);
 	c.policy = policy_new();
-	if (!c.policy) {
-		log_error("no memory");
-		return EXIT_POSTERN;
-	}
+	if (!c.policy)
+		return cli_fail_memory();
 	status = run(&c, argv + (argc > 0));
 	policy_free(c.policy);
 	return status;

@@ -71,14 +71,14 @@ static int policy_test(struct cli *c)
 	status = load_words(c, 1, first);
 	if (status)
 		return status;
-	if (judge_own_addresses(c->policy, &err) < 0)
+	if (judge_prepare(c->policy, &err) < 0)
 		return cli_fail(&err);
 	for (size_t i = first; i < c->nwords; i++) {
-		struct policy_question q;
+		struct judge_item item;
 
-		if (judge_parse(c->words[i], &q, &err) < 0)
+		if (judge_parse(c->words[i], i, &item, &err) < 0)
 			return cli_fail(&err);
-		allowed &= judge_print(c->policy, &q, false);
+		allowed &= judge_print(c->policy, &item, false);
 	}
 	return allowed ? 0 : 1;
 }

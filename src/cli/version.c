@@ -10,6 +10,6 @@ int cli_version(struct cli *c)
 	puts("postern " POSTERN_VERSION);
 	puts("frontends: link (tap, veth), sockets");
 	puts("modes: sandbox-passthrough, none, host");
-	puts("policy: addresses, prefixes, groups");
+	puts("policy: names, addresses, prefixes, groups");
 	return 0;
 }

@@ -9,7 +9,7 @@
 int cli_why(struct cli *c)
 {
 	struct error err = {0};
-	struct policy_question q;
+	struct judge_item item;
 	bool allowed = true;
 
 	if (!c->nwords) {
@@ -18,13 +18,13 @@ int cli_why(struct cli *c)
 		return cli_fail(&err);
 	}
 	if (cli_options_environment(c, &err) < 0 ||
-	    judge_own_addresses(c->policy, &err) < 0)
+	    judge_prepare(c->policy, &err) < 0)
 		return cli_fail(&err);
 	policy_set_offline(c->policy, c->config.offline);
 	for (size_t i = 0; i < c->nwords; i++) {
-		if (judge_parse(c->words[i], &q, &err) < 0)
+		if (judge_parse(c->words[i], i, &item, &err) < 0)
 			return cli_fail(&err);
-		allowed &= judge_print(c->policy, &q, c->json);
+		allowed &= judge_print(c->policy, &item, c->json);
 	}
 	return allowed ? 0 : 1;
 }
