@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# cli.bats - what the command line takes, says and refuses, before anything
+# runs; needs no network and no rights (what runs, runs with --network=host)
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	load lib.bash
+	cd "$BATS_TEST_TMPDIR" || return
+	unset POSTERN_NETWORK POSTERN_FRONTEND POSTERN_ALLOW POSTERN_POLICY
+}
+
+# postern with stdout in ./out and stderr in ./err; gives back its status
+p()
+{
+	"$POSTERN" "$@" >out 2>err </dev/null
+}
+
+# refuses TEXT WORD... - status 125, one line with TEXT, and CMD never ran
+refuses()
+{
+	local text=$1 status=0
+
+	shift
+	rm -f ran
+	p "$@" || status=$?
+	if [ $status != 125 ] || [ -e ran ] || [ -s out ] ||
+		[ "$(wc -l <err)" != 1 ] || ! grep -Fq -- "$text" err ||
+		! grep -q '^postern: ' err; then
+		echo "postern $*: status $status, want 125 and \"$text\""
+		cat err
+		return 1
+	fi
+}
+
+LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
+	-host-fifo=open -file-access=shared -overlay2=none do
+	-force-overlay=false --)
+
+@test "the line that runsc's users type runs with -network=host" {
+	run -3 "$POSTERN" "${LINE[@]}" bash -lic 'exit 3' </dev/null
+	p "${LINE[@]}" echo hello
+	[ "$(<out)" = hello ]
+	grep -q 'no application kernel' err
+	grep -q 'no isolation' err
+	[ "$(wc -l <err)" = 2 ]
+}
+
+@test "-quiet silences notices, not errors" {
+	p -platform=kvm -network=host do -quiet -- true
+	[ ! -s err ]
+	refuses 'cannot be had' -overlay2=root:self -network=host do -quiet -- \
+		touch ran
+}
+
+@test "what asks for a protection that is not given is refused" {
+	local row
+
+	while read -r row; do
+		# shellcheck disable=SC2086
+		refuses 'cannot be had' $row -network=host do -- touch ran
+	done <<-'END'
+		-host-uds=none
+		-host-uds=open
+		-host-fifo=none
+		-overlay2=all:memory
+		-character-device-policy=emulated-only
+		-host-settings=enforce
+		-allow-packet-socket-write
+		-qdisc=tbf
+		-qdisc-tbf-rate=1000
+		-log-packets
+		-pcap-log=x
+		-reproduce-nat
+		-reproduce-nftables
+		-TESTONLY-nftables
+		-TESTONLY-unsafe-nonroot
+		-pause-external-networking
+		-EXPERIMENTAL-xdp=ns
+		-oci-seccomp
+		-allow-suid
+		-overlay
+	END
+	refuses 'cannot be had' -network=host do -root=/srv -- touch ran
+	refuses 'cannot be had' -network=host do -erofs=x -- touch ran
+	refuses 'cannot be had' -network=host do -force-overlay -- touch ran
+	refuses 'cannot be had' -network=host do -volume=/a:/b -- touch ran
+}
+
+@test "--best-effort goes on, and its first line says without what" {
+	p -quiet -network=host -vfs2 --best-effort -host-fifo=none -overlay2=x \
+		do -- touch ran
+	[ -e ran ]
+	head -n 1 err | grep -q -- '--best-effort: not enforced: '
+	head -n 1 err | grep -q -- '-host-fifo=none'
+	head -n 1 err | grep -q -- '-overlay2=x'
+}
+
+@test "a mode that cannot be had is an error, with the one to type" {
+	refuses sandbox-passthrough -rootless -network=sandbox do -- touch ran
+	refuses 'not here yet' -network=sandbox do -- touch ran
+	refuses plugins -network=plugin do -- touch ran
+	refuses 'did you mean host?' --network=hots do -- touch ran
+	refuses 'needs root' -rootless --best-effort -network=sandbox do -- \
+		touch ran
+}
+
+@test "unknown words are refused with the nearest spelling" {
+	refuses 'did you mean --network?' --netwrok=none do -- touch ran
+	refuses 'did you mean --allow?' do --alow 1.2.3.4 -- touch ran
+	refuses 'did you mean do?' dow -- touch ran
+	refuses 'postern do -- touch' touch ran
+	refuses 'goes before the verb' do -platform=kvm -- touch ran
+	refuses 'needs a value' do --mtu
+	refuses 'write true or false' -rootless=yes do -- touch ran
+}
+
+@test "what no part enforces yet is refused" {
+	local row
+
+	while read -r row; do
+		# shellcheck disable=SC2086
+		refuses 'not here yet' do $row -- touch ran
+	done <<-'END'
+		-p 8080
+		--host-port=5432
+		-L 1:a:2
+		--upstream=socks5://127.0.0.1:1
+		--netem=delay
+		--rate=1m
+		--report
+		--log=x
+		-w x
+		--allow-unix=/x
+		--uplink=x
+		--sockets=direct
+	END
+}
+
+@test "what the mode or the other options make void is refused" {
+	refuses --network=host do --network=host --allow 1.2.3.4 -- touch ran
+	refuses --network=host do --network=host --offline -- touch ran
+	refuses --network=host do --network=host --dns 1.2.3.4 -- touch ran
+	refuses --network=none do --network=none --mtu 1400 -- touch ran
+	refuses '--offline' do --offline --allow 1.2.3.4 -- touch ran
+	refuses '--frontend=link' do --link=tap --frontend=sockets -- touch ran
+	refuses 'contradicts' do --require=link --frontend=sockets -- touch ran
+	refuses '--ipv4-only' do --mtu=1000 -- touch ran
+	refuses '--map-root' -net-raw do -- touch ran
+	refuses '--frontend=sockets' -net-raw do --frontend=sockets \
+		--map-root -- touch ran
+	refuses 'exclude' do --close-fds --preserve-fds=1 -- touch ran
+}
+
+@test "POSTERN_ variables set defaults, and are enforced like options" {
+	POSTERN_NETWORK=host p do -- touch ran
+	[ -e ran ]
+	POSTERN_NETWORK=hots refuses POSTERN_NETWORK do -- touch ran
+	POSTERN_ALLOW='10.0.0.1 1.2.3.4:0' refuses POSTERN_ALLOW do -- touch ran
+	POSTERN_ALLOW=10.0.0.1 refuses 'a policy cannot be enforced' \
+		--network=host do -- touch ran
+	POSTERN_NETWORK=sandbox p --network=host do -- touch ran
+	[ -e ran ]
+}
+
+@test "no command is usage and 125" {
+	run -125 "$POSTERN"
+	[[ $output == *Usage:* ]]
+	run -125 "$POSTERN" do
+	[[ $output == *Usage:*CMD* ]]
+	run -0 "$POSTERN" --help
+	[ "${#lines[@]}" -le 24 ]
+	run -0 "$POSTERN" do --help
+	run -0 "$POSTERN" help mtu
+	[[ $output == *1280* ]]
+	run -0 "$POSTERN" --version
+	[[ $output == postern\ *frontends:*link*sockets* ]]
+	run -125 "$POSTERN" help no-such-thing
+}
+
+@test "deprecated flags warn, ignored ones speak under --debug" {
+	p -network=host -vfs2 do -- true
+	grep -q -- '-vfs2 is deprecated' err
+	p -network=host -fdlimit=3 -strace do -- true
+	[ "$(wc -l <err)" = 1 ] # host's
+	p -network=host -debug -fdlimit=3 -strace do -- true
+	grep -q -- '-fdlimit=3 has no effect' err
+	grep -q -- '-strace=true has no effect' err
+}
+
+@test "-log, -debug-log and -panic-log go to files" {
+	mkdir dir
+	p -network=host -debug -fdlimit=3 -log=own.json -log-format=json \
+		-debug-log=dir/ -panic-log=panic do -- true
+	run ! grep -q fdlimit err
+	grep -q '"msg":"-fdlimit=3 has no effect' own.json
+	grep -q 'postern: -fdlimit=3' dir/postern.log.*
+	[ -e panic ] && [ ! -s panic ]
+	ln -s own.json link
+	refuses 'cannot open' -network=host -log=link do -- touch ran
+	# CMD holds none of them
+	p -network=host -log=own do -- ls -l /proc/self/fd
+	run ! grep -q own out
+}
+
+@test "why asks the matcher, and its remedy lets it pass" {
+	p why 8.8.8.8:53/udp
+	grep -q '^allowed 8.8.8.8:53/udp: ' out
+	run -1 "$POSTERN" why 127.0.0.1:80
+	[[ $output == *"--allow 127.0.0.1:80"* ]]
+	p why 127.0.0.1:80 --allow 127.0.0.1:80
+	run -1 "$POSTERN" why '[2002:7f00:1::]:80' 169.254.169.254/icmp
+	run -1 "$POSTERN" why db.example:5432 --allow db.example:443
+	[[ $output == *"--allow db.example:5432"* ]]
+	p why db.example:5432 --allow db.example:5432 --json
+	python3 -c 'import json, sys; a = json.load(open("out"))
+assert a["verdict"] == "allow" and a["port"] == 5432, a'
+	run -125 "$POSTERN" why
+	run -125 "$POSTERN" why 10.0.0.0/8:80
+	# the host's own addresses are closed
+	local own
+	own=$(hostname -I 2>/dev/null | cut -d ' ' -f 1)
+	[ -z "$own" ] || [[ $own == *:* ]] || {
+		run -1 "$POSTERN" why "$own:22"
+		[[ $output == *"own addresses"* ]]
+	}
+}
+
+@test "policy check, print and test read what do enforces" {
+	cat >agent.policy <<-'END'
+		# the database
+		allow 10.0.0.5:5432/tcp   # only this
+		deny  @metadata
+		include more.policy
+	END
+	echo 'allow Example.ORG.:443' >more.policy
+	p policy check agent.policy
+	grep -q '^3 rules' out
+	p policy print agent.policy
+	[ "$(<out)" = "$(printf '%s\n' 'allow 10.0.0.5:5432/tcp' \
+		'deny @metadata' 'allow example.org:443')" ]
+	# what is printed is a policy that prints the same
+	cp out again
+	p policy print again
+	cmp out again
+	p policy test agent.policy 10.0.0.5:5432 example.org:443
+	run -1 "$POSTERN" policy test agent.policy 10.0.0.5:5432 10.0.0.6:5432
+	run -1 "$POSTERN" why 169.254.169.254:80 --policy agent.policy
+	[[ $output == *"agent.policy:3"* ]]
+	run -125 "$POSTERN" why 10.0.0.5:5432 --policy - <agent.policy
+	[[ $output == *"stdin:4:9: "*absolute* ]]
+	echo 'deny @internt' >more.policy
+	refuses 'more.policy:1:6: no group @internt; did you mean @internet?' \
+		policy check agent.policy
+	refuses 'more.policy:1:6' do --policy agent.policy -- touch ran
+}
+
+@test "policy is never picked up from the working directory" {
+	mkdir -p .config/postern/sets postern/sets sets data/sets
+	for f in .config/postern/sets/here postern/sets/here sets/here \
+		data/sets/here; do
+		echo 10.0.0.1 >$f
+	done
+	HOME=/nonexistent refuses 'no group @here' do --allow @here -- touch ran
+	HOME=$PWD p why 10.0.0.1:80 --allow @here
+	XDG_CONFIG_HOME=$PWD p why 10.0.0.1:80 --allow @here
+	grep -q '@here:1' out
+	# and the shipped example is found
+	p why github.com:22 --allow @github
+}
+
+@test "completions are scripts that the shell can read" {
+	for shell in bash zsh fish; do
+		p completions $shell
+		grep -q sandbox-passthrough out
+		! command -v $shell >/dev/null || $shell -n out
+	done
+	refuses 'did you mean bash?' completions bahs
+	p completions bash
+	COMP_WORDS=(postern do --netw) COMP_CWORD=2
+	# shellcheck disable=SC1091
+	source ./out
+	_postern
+	[ "${COMPREPLY[*]}" = --network ]
+}
