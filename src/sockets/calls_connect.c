@@ -127,6 +127,12 @@ static void connect_failed(struct sockets *s, struct sock *sk)
 		inside_unbind(s, sk);
 }
 
+void sk_give_connect_up(struct sockets *s, struct sock *sk, int err)
+{
+	connect_failed(s, sk);
+	sk_answer_held(s, sk, err);
+}
+
 static int64_t wait_or_progress(struct sockets *s, struct call *c,
                                 struct sock *sk, bool nonblock, int64_t now)
 {
@@ -274,8 +280,7 @@ static int64_t tcp_disconnect(struct sockets *s, struct sock *sk)
 		return 0;
 	case SK_CONNECTING:
 		flow_close(s->ft, sk->flow, true, loop_now(s->loop));
-		sk_answer_held(s, sk, -ECONNABORTED);
-		connect_failed(s, sk);
+		sk_give_connect_up(s, sk, -ECONNABORTED);
 		return 0;
 	case SK_RELAY:
 		flow_close(s->ft, sk->flow, true, loop_now(s->loop));
@@ -357,6 +362,9 @@ void sk_refused(struct sockets *s, struct sock *sk, int err, int64_t now)
 {
 	sk->flow.gen = 0;
 	sk->err = -err;
+	/* what ICMP said stays behind as the kernel's sk_err_soft */
+	if (err == -EHOSTUNREACH || err == -ENETUNREACH || err == -EACCES)
+		sk->soft_err = -err;
 	if (someone_waits(s, sk)) {
 		connect_failed(s, sk);
 		sk_wake(s, sk, now);

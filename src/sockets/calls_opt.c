@@ -432,13 +432,20 @@ static int64_t put_int(struct sockets *s, const struct call *c, int v)
 static int64_t get_error(struct sockets *s, const struct call *c,
                          struct sock *sk)
 {
-	int64_t r = put_int(s, c, sk->err);
+	int err = sk->err ? sk->err : sk->soft_err;
+	int64_t r;
 
-	if (r == 0) {
-		/* told: the next connect() is ECONNABORTED, as the kernel's */
+	/* a reset is in the app's end itself, until a read takes it */
+	if (!err && (sk->state == SK_CLOSED || sk->state == SK_PAIRED))
+		return CALL_CONTINUE;
+	r = put_int(s, c, err);
+	if (r < 0)
+		return r;
+	if (sk->err)
 		sk->err = 0;
-	}
-	return r;
+	else
+		sk->soft_err = 0;
+	return 0;
 }
 
 static int64_t get_identity(struct sockets *s, const struct call *c,

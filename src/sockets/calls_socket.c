@@ -32,7 +32,7 @@ static int kind_of_inet(int family, int type, int protocol, enum sk_kind *kind)
 	case SOCK_RAW:
 		return protocol == 0 ? -EPROTONOSUPPORT : -EPERM;
 	default:
-		return -ESOCKTNOSUPPORT;
+		return type > SOCK_PACKET ? -EINVAL : -ESOCKTNOSUPPORT;
 	}
 }
 

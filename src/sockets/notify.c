@@ -299,6 +299,8 @@ static int64_t dispatch_ours(struct sockets *s, struct call *c, struct sock *sk,
 		return call_recvmsg(s, c, sk, now);
 	case SYS_recvmmsg:
 		return call_recvmmsg(s, c, sk, now);
+	case SYS_shutdown:
+		return call_shutdown(s, c, sk);
 	case SYS_ioctl:
 		return call_ioctl(s, c, sk);
 	default:

@@ -77,7 +77,8 @@ void relay_reset(struct sockets *s, struct sock *sk, int err, int64_t now)
 {
 	if (sk->flow.gen)
 		flow_close(s->ft, sk->flow, true, now);
-	sk->err = err == -EPIPE ? ECONNRESET : -err;
+	/* ECONNRESET is what the app's end says by itself */
+	sk->err = err == -EPIPE || err == -ECONNRESET ? 0 : -err;
 	become_closed(s, sk);
 }
 

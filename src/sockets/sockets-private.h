@@ -119,6 +119,7 @@ struct sock {
 	uint32_t orphan_next, orphan_prev; /* least recent first */
 	uint32_t held_head, held_tail;     /* calls that wait, struct held */
 	int err;                           /* SO_ERROR, positive */
+	int soft_err; /* told by SO_ERROR after connect() told it */
 	/* stream */
 	uint32_t filler;     /* bytes at the head of our_fd's queue */
 	uint32_t queue_head; /* listener: sockets to accept */
@@ -380,6 +381,7 @@ int64_t call_recvmsg(struct sockets *s, struct call *c, struct sock *sk,
                      int64_t now);
 int64_t call_recvmmsg(struct sockets *s, struct call *c, struct sock *sk,
                       int64_t now);
+int64_t call_shutdown(struct sockets *s, struct call *c, struct sock *sk);
 int64_t call_ioctl(struct sockets *s, struct call *c, struct sock *sk);
 /* options that are set on the host's socket once there is one */
 void options_tell_host(struct sockets *s, struct sock *sk);
@@ -402,6 +404,8 @@ int64_t sk_timeout_ns(const struct sock *sk, bool sending);
 /* connect() for sendto(MSG_FASTOPEN) */
 int64_t sk_connect(struct sockets *s, struct call *c, struct sock *sk,
                    const struct endpoint *to, bool nonblock, int64_t now);
+/* sk_give_connect_up() - idle again; who waits is told err */
+void sk_give_connect_up(struct sockets *s, struct sock *sk, int err);
 /* sk_connected(), sk_refused() - the flow's answers to sk_connect() */
 void sk_connected(struct sockets *s, struct sock *sk, int64_t now);
 void sk_refused(struct sockets *s, struct sock *sk, int err, int64_t now);
