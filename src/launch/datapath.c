@@ -16,11 +16,14 @@
 #include "host/host.h"
 #include "host/own_addr.h"
 #include "host/upstream.h"
+#include "launch/init.h"
 #include "launch/launch.h"
 #include "launch/message.h"
 #include "launch/resolver_socket.h"
+#include "launch/sockets_start.h"
 #include "link/link.h"
 #include "loop/loop.h"
+#include "sockets/sockets.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -52,6 +55,8 @@ struct datapath {
 	struct own_addr *own;
 	struct frame_port port;
 	struct link *link;
+	struct sockets *sockets;
+	struct sockets_handover handover;
 	struct resolver_sockets *resolver_sockets;
 	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
 	int status;
@@ -222,8 +227,10 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.nresolver_aliases = a->nresolver_aliases,
 	};
 	struct flow_rooms rooms = {
-		.frontend = link_frontend_ops(),
-		.frontend_user = dp->link,
+		.frontend = dp->sockets ? sockets_frontend_ops()
+	                                : link_frontend_ops(),
+		.frontend_user =
+			dp->sockets ? (void *)dp->sockets : (void *)dp->link,
 		.host = host_ops(),
 		.policy = dp->policy,
 		.resolver = dp->resolver,
@@ -299,6 +306,70 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	return 0;
 }
 
+static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
+{
+	const struct datapath_args *a = dp->args;
+	struct random_source random = loop_random();
+	struct loop_client client = {.deadline = sockets_deadline,
+	                             .run = sockets_run,
+	                             .turn_end = sockets_turn_end};
+	struct sockets_config sc = {
+		.max_sockets = flows,
+		.app4 = a->app4,
+		.gateway4 = a->gateway4,
+		.resolver4 = a->resolver4,
+		.app6 = a->app6,
+		.gateway6 = a->gateway6,
+		.resolver6 = a->resolver6,
+		.nresolver_aliases = a->nresolver_aliases,
+	};
+
+	memcpy(sc.resolver_aliases, a->resolver_aliases,
+	       sizeof(sc.resolver_aliases));
+	dp->sockets = sockets_new(&sc, dp->loop, &random);
+	if (!dp->sockets)
+		return error_set(err, -ENOMEM, "no memory for %zu sockets",
+		                 flows);
+	client.user = dp->sockets;
+	loop_client_add(dp->loop, &client);
+	return 0;
+}
+
+/* CMD has its filter: from now on its calls come here. */
+static void on_handover(void *user, uint32_t index, uint32_t gen,
+                        uint32_t events, int64_t now)
+{
+	struct datapath *dp = user;
+	struct error err = {0};
+	int fd = sockets_handover_take(&dp->handover);
+
+	(void)index;
+	(void)gen;
+	(void)events;
+	(void)now;
+	if (fd == -EAGAIN)
+		return;
+	loop_del(dp->loop, dp->handover.ours);
+	/* without a listener CMD has said why and ended */
+	if (fd < 0 || sockets_start(dp->sockets, fd, dp->ft, &err) == 0)
+		return;
+	(void)failed(dp, &err);
+	dp->status = EXIT_POSTERN;
+	loop_stop(dp->loop);
+}
+
+static int await_listener(struct datapath *dp, struct error *err)
+{
+	struct loop_ref ref = {.kind = LOOP_CHILD};
+	int rc;
+
+	loop_handle(dp->loop, LOOP_CHILD, on_handover, dp);
+	rc = loop_add(dp->loop, dp->handover.ours, EPOLLIN, ref);
+	if (rc < 0)
+		return error_set(err, rc, "cannot wait for the listener: ");
+	return 0;
+}
+
 static int build_own(struct datapath *dp, struct error *err)
 {
 	int fd = dp->args->route_fd;
@@ -318,14 +389,16 @@ static int build(struct datapath *dp, struct error *err)
 	size_t flows = max_flows(dp->config);
 	int rc;
 
-	rc = build_link(dp, flows, err);
+	rc = dp->args->sockets ? build_sockets(dp, flows, err)
+	                       : build_link(dp, flows, err);
 	if (!rc)
 		rc = build_flow(dp, flows, err);
 	if (!rc)
 		rc = build_own(dp, err);
-	if (!rc)
-		rc = link_start(dp->link, dp->ft);
-	return rc;
+	if (rc)
+		return rc;
+	return dp->args->sockets ? await_listener(dp, err)
+	                         : link_start(dp->link, dp->ft);
 }
 
 /* --- messages of the monitor ---------------------------------------------- */
@@ -433,7 +506,8 @@ static int serve(struct datapath *dp, struct error *err)
 	rc = loop_add(dp->loop, dp->monitor_fd, EPOLLIN, ref);
 	if (rc < 0)
 		return error_set(err, rc, "cannot watch the monitor: ");
-	rc = confine_datapath(CONFINE_LINK, err);
+	rc = confine_datapath(
+		dp->args->sockets ? CONFINE_SOCKETS : CONFINE_LINK, err);
 	if (rc < 0)
 		return rc;
 	rc = message_send(dp->monitor_fd, MSG_READY, 0, NULL, 0, -1);
@@ -450,19 +524,6 @@ static int no_blocking(int fd)
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
 	return 0;
-}
-
-static void keep_no_stdio(void)
-{
-	_auto_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (int fd = 0; null >= 0 && fd <= 2; fd++) {
-#ifdef __SANITIZE_ADDRESS__
-		if (fd == 2)
-			break; /* its reports */
-#endif
-		(void)dup2(null, fd);
-	}
 }
 
 static int prepare(struct datapath *dp, struct error *err)
@@ -499,6 +560,7 @@ static int prepare(struct datapath *dp, struct error *err)
 static void teardown(struct datapath *dp)
 {
 	link_free(dp->link);
+	sockets_free(dp->sockets);
 	flow_table_free(dp->ft);
 	host_free(dp->host);
 	own_addr_free(dp->own);
@@ -510,7 +572,27 @@ static void teardown(struct datapath *dp)
 		frame_port_close(&dp->port);
 	loop_free(dp->loop);
 	fd_close(&dp->monitor_fd);
+	sockets_handover_close(&dp->handover);
 	free(dp);
+}
+
+/* Under sockets CMD must be a descendant of this process (Yama, ptrace). */
+static int start_app(struct datapath *dp, struct error *err)
+{
+	struct app_side *app = dp->args->app;
+	pid_t pid;
+	int rc;
+
+	if (!app)
+		return 0;
+	rc = sockets_handover_open(&dp->handover, err);
+	if (rc)
+		return rc;
+	app->install_filter = sockets_install_filter;
+	app->user = &dp->handover;
+	pid = app_side_start(app, err);
+	fd_close(&dp->handover.theirs);
+	return pid < 0 ? pid : 0;
 }
 
 int datapath_main(const struct datapath_args *args)
@@ -526,8 +608,15 @@ int datapath_main(const struct datapath_args *args)
 	dp->monitor_fd = args->monitor_fd;
 	dp->port.fd = -1;
 	dp->stop_at = TIME_NEVER;
+	dp->handover.ours = dp->handover.theirs = -1;
+	if (start_app(dp, &err) < 0) {
+		(void)failed(dp, &err);
+		teardown(dp);
+		return EXIT_POSTERN;
+	}
 	(void)setsid(); /* the terminal's signals are the app's */
-	keep_no_stdio();
+	if (dp->args->app)
+		datapath_detach(dp->args, &dp->handover.ours, 1);
 	if (prepare(dp, &err) < 0 || serve(dp, &err) < 0) {
 		(void)failed(dp, &err);
 		dp->status = EXIT_POSTERN;

@@ -118,10 +118,10 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 		.config = a->config,
 		.mask = a->mask,
 		.launched_as = a->launched_as,
-		.same_rights = !a->namespaces,
 		.full_rights = a->config->map_root && a->ids.user_ns,
-		.root_inside = a->ids.root_inside,
-		.no_user_ns = a->namespaces && !a->ids.user_ns,
+		.root_inside =
+			a->namespaces ? a->ids.root_inside : geteuid() == 0,
+		.no_user_ns = !a->ids.user_ns,
 		.install_filter = a->install_filter,
 		.user = a->user,
 	};

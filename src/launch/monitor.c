@@ -145,7 +145,8 @@ static int plan_names(struct monitor *m, const struct addressing *a,
 		                        ? addr_ip4_bytes(&named[i])[0] == 127
 		                        : named[i].b[15] == 1 && !named[i].b[0];
 
-		if (loopback)
+		/* sockets: the supervisor itself is at every address */
+		if (loopback && m->plan != MONITOR_SOCKETS)
 			m->app.loopback_resolvers
 				[m->app.nloopback_resolvers++] = named[i];
 		else
@@ -433,6 +434,12 @@ static bool on_app_message(struct monitor *m)
 			fail(m, rc ? rc : -EPIPE, "the app's side is gone");
 		if (rc == 0 || rc != -EAGAIN)
 			fd_close(&m->app_fd);
+		/* sockets: init is not our child, this is how we hear of it */
+		if (m->app_fd < 0 && m->plan == MONITOR_SOCKETS &&
+		    m->phase == PHASE_RUNNING) {
+			m->status = 128 + SIGKILL;
+			m->phase = PHASE_OVER;
+		}
 		return false;
 	}
 	if (head.kind == MSG_APP_STOPPED && m->phase == PHASE_RUNNING) {
@@ -686,8 +693,9 @@ static int set_up(struct monitor *m, struct error *err)
 
 /* Runs once; *again: the same without a pid namespace may do. */
 static enum monitor_result run(const struct sandbox_config *config,
-                               enum monitor_plan plan, bool pid_ns, int *status,
-                               bool *again, struct error *err)
+                               enum monitor_plan plan, bool namespaces,
+                               bool pid_ns, int *status, bool *again,
+                               struct error *err)
 {
 	_auto_free_ struct monitor *m = calloc(1, sizeof(*m));
 	int rc;
@@ -709,6 +717,8 @@ static enum monitor_result run(const struct sandbox_config *config,
 		end(m, false);
 		return MONITOR_WRONG;
 	}
+	m->app.namespaces = namespaces;
+	m->app.ids.user_ns &= namespaces;
 	m->app.pid_ns = pid_ns;
 	/* where no pid namespace holds them, CMD's orphans come here */
 	if (!pid_ns || plan == MONITOR_SOCKETS)
@@ -732,6 +742,27 @@ static enum monitor_result run(const struct sandbox_config *config,
 	return m->started ? MONITOR_BROKEN : MONITOR_IMPOSSIBLE;
 }
 
+/*
+ * `sockets` needs no namespace: where none can be had the app runs bare, its
+ * calls are answered all the same, and what /proc/net shows is the host's.
+ */
+static enum monitor_result run_bare(const struct sandbox_config *config,
+                                    int *status, struct error *err)
+{
+	bool again;
+
+	if (config->require_netns)
+		return MONITOR_WRONG;
+	/* by auto there is a line with this reason already */
+	log_line(config->frontend == FRONTEND_SOCKETS ? LOG_LEVEL_NOTICE
+	                                              : LOG_LEVEL_DEBUG,
+	         "no namespace for the app here (%s): it sees the host's "
+	         "/proc/net, but reaches nothing by it",
+	         err->text);
+	*err = (struct error){0};
+	return run(config, MONITOR_SOCKETS, false, false, status, &again, err);
+}
+
 enum monitor_result monitor_run(const struct sandbox_config *config,
                                 enum monitor_plan plan, int *status,
                                 struct error *err)
@@ -739,10 +770,13 @@ enum monitor_result monitor_run(const struct sandbox_config *config,
 	enum monitor_result result;
 	bool again = false;
 
-	result = run(config, plan, true, status, &again, err);
-	if (!again)
-		return result;
-	log_debug("%s; going without a pid namespace", err->text);
-	*err = (struct error){0};
-	return run(config, plan, false, status, &again, err);
+	result = run(config, plan, true, true, status, &again, err);
+	if (again) {
+		log_debug("%s; going without a pid namespace", err->text);
+		*err = (struct error){0};
+		result = run(config, plan, true, false, status, &again, err);
+	}
+	if (result == MONITOR_IMPOSSIBLE && plan == MONITOR_SOCKETS)
+		result = run_bare(config, status, err);
+	return result;
 }

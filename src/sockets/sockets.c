@@ -217,6 +217,21 @@ static void on_app_event(void *user, uint32_t index, uint32_t gen,
 
 /* --- life ----------------------------------------------------------------- */
 
+/* The kernel's structs may be longer than those we were built with. */
+static int alloc_notification(struct sockets *s)
+{
+	struct seccomp_notif_sizes sizes;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+		return -errno;
+	s->req_size = MAX(sizes.seccomp_notif, sizeof(struct seccomp_notif));
+	s->resp_size = MAX(sizes.seccomp_notif_resp,
+	                   sizeof(struct seccomp_notif_resp));
+	s->req = calloc(1, s->req_size);
+	s->resp = calloc(1, s->resp_size);
+	return s->req && s->resp ? 0 : -ENOMEM;
+}
+
 static int alloc_pools(struct sockets *s)
 {
 	s->held = calloc(HELD_MAX, sizeof(*s->held));
@@ -251,7 +266,8 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	s->notify_fd = -1;
 	s->sweep_at = 64;
 	wheel_init(&s->wheel, loop_now(loop));
-	if (fdtable_init(s) < 0 || alloc_pools(s) < 0) {
+	if (fdtable_init(s) < 0 || alloc_pools(s) < 0 ||
+	    alloc_notification(s) < 0) {
 		sockets_free(s);
 		return NULL;
 	}
@@ -278,21 +294,10 @@ void sockets_free(struct sockets *s)
 int sockets_start(struct sockets *s, int notify_fd, struct flow_table *ft,
                   struct error *err)
 {
-	struct seccomp_notif_sizes sizes;
 	int rc;
 
 	s->ft = ft;
 	s->notify_fd = notify_fd;
-	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
-		return error_set(err, -errno,
-		                 "seccomp notification is not to be had: ");
-	s->req_size = MAX(sizes.seccomp_notif, sizeof(struct seccomp_notif));
-	s->resp_size = MAX(sizes.seccomp_notif_resp,
-	                   sizeof(struct seccomp_notif_resp));
-	s->req = calloc(1, s->req_size);
-	s->resp = calloc(1, s->resp_size);
-	if (!s->req || !s->resp)
-		return error_set(err, -ENOMEM, "no memory for notifications");
 	/* from 6.6 on: hand the core over to whom we answer; else nothing */
 	(void)ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 	            SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
