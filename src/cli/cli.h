@@ -18,6 +18,7 @@ enum cli_network {
 
 #define CLI_OPTIONS_MAX 192 /* rows of both option tables */
 #define CLI_WORDS_MAX 16
+#define CLI_KEPT_MAX 32
 
 /*
  * struct cli - owned by main(). Strings are argv's or the environment's.
@@ -46,6 +47,8 @@ struct cli {
 	bool host_settings_check, host_settings_must;
 	const char *platform;     /* -platform=..., NULL */
 	const char *moved_volume; /* -volume of two different places, NULL */
+	char *kept[CLI_KEPT_MAX]; /* from the environment; options point here */
+	size_t nkept;
 };
 
 /* Prints "postern: " and err's text; returns EXIT_POSTERN. */

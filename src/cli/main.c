@@ -124,5 +124,6 @@ int main(int argc, char **argv)
 		return cli_fail_memory();
 	status = run(&c, argv + (argc > 0));
 	policy_free(c.policy);
+	cli_options_fini(&c);
 	return status;
 }

@@ -357,7 +357,6 @@ static int apply_environment(struct cli *c, const struct option *o,
 		if (option_parse_bool(text, &flag) < 0)
 			return error_set(err, -EINVAL,
 			                 "\"%s\": write true or false", text);
-		free(text);
 		return apply(c, o, index, flag ? "true" : "false", err);
 	}
 	if (!(o->flags & OPTION_LIST))
@@ -389,9 +388,10 @@ int cli_options_environment(struct cli *c, struct error *err)
 		value = getenv(name);
 		if (!value || !*value)
 			continue;
-		copy = strdup(value); /* kept: options point into it */
+		copy = c->nkept < CLI_KEPT_MAX ? strdup(value) : NULL;
 		if (!copy)
 			return error_set(err, -ENOMEM, "%s: ", name);
+		c->kept[c->nkept++] = copy;
 		rc = apply_environment(c, o, i, copy, err);
 		if (rc < 0) {
 			error_prefix(err, "%s: ", name);
@@ -401,4 +401,10 @@ int cli_options_environment(struct cli *c, struct error *err)
 		c->seen[i] = 0;
 	}
 	return 0;
+}
+
+void cli_options_fini(struct cli *c)
+{
+	while (c->nkept)
+		free(c->kept[--c->nkept]);
 }

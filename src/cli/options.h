@@ -114,6 +114,9 @@ _must_check_ int cli_options_parse(struct cli *c, char **argv,
 /* cli_options_environment() - POSTERN_* defaults for what was not written */
 _must_check_ int cli_options_environment(struct cli *c, struct error *err);
 
+/* cli_options_fini() - frees what they kept */
+void cli_options_fini(struct cli *c);
+
 /* option_parse_bool() - Go's spellings. 0 or -EINVAL. */
 _must_check_ int option_parse_bool(const char *text, bool *out);
 /* option_parse_number() - decimal, within [low, high]. 0 or -EINVAL. */

@@ -186,7 +186,7 @@ static bool mask_beyond(struct addr *a, unsigned int len)
 
 	for (unsigned int i = 0; i < 16; i++) {
 		unsigned int keep = (unsigned int)sub_clamped(len, i * 8);
-		uint8_t mask = keep >= 8 ? 0xff : (uint8_t)(0xff00 >> keep);
+		uint8_t mask = (uint8_t)(keep >= 8 ? 0xff : 0xff00 >> keep);
 
 		any |= a->b[i] & ~mask;
 		a->b[i] &= mask;

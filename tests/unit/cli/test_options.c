@@ -25,8 +25,8 @@ static int parse(const char *line, unsigned int where)
 	size_t n = 0;
 	char *save = NULL;
 
-	if (c.policy)
-		policy_free(c.policy);
+	policy_free(c.policy);
+	cli_options_fini(&c);
 	memset(&c, 0, sizeof(c));
 	memset(&err, 0, sizeof(err));
 	sandbox_config_init(&c.config);
@@ -243,6 +243,14 @@ static void table(void **state)
 	}
 }
 
+static int teardown(void **state)
+{
+	(void)state;
+	policy_free(c.policy);
+	cli_options_fini(&c);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,5 +263,5 @@ int main(void)
 		cmocka_unit_test(table),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, teardown);
 }
