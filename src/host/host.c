@@ -61,7 +61,8 @@ void host_want_errors(const struct flow_host_part *part)
 /* Who sent the ICMP error behind ee; false where the kernel does not say. */
 static bool offender_of(const struct sock_extended_err *ee, struct addr *from)
 {
-	const struct sockaddr *sa = SO_EE_OFFENDER(ee);
+	/* SO_EE_OFFENDER(), which casts the const away */
+	const struct sockaddr *sa = (const void *)(ee + 1);
 	struct endpoint e;
 
 	if (sa->sa_family == AF_UNSPEC ||
