@@ -179,6 +179,14 @@ int set_dns_search(struct cli *c, const struct option *o, const char *value,
 	return 0;
 }
 
+int set_dns_deny(struct cli *c, const struct option *o, const char *value,
+                 struct error *err)
+{
+	(void)err;
+	c->config.dns_refused = choice_index(o->choices, value) == 1;
+	return 0;
+}
+
 int set_add_host(struct cli *c, const struct option *o, const char *value,
                  struct error *err)
 {

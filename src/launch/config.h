@@ -69,6 +69,7 @@ struct sandbox_config {
 	bool offline;
 	struct endpoint dns[CONFIG_DNS_MAX];
 	size_t ndns;
+	bool dns_refused; /* a denied name is REFUSED, not NXDOMAIN */
 	const char *dns_search[CONFIG_DNS_SEARCH_MAX]; /* canonical names */
 	size_t ndns_search;
 	struct config_host *hosts; /* CONFIG_HOSTS_MAX of them, or NULL */

@@ -254,7 +254,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for %zu flows",
 		                 flows);
 	host_bind(dp->host, dp->ft);
-	flow_names_bind(dp->ft, false);
+	flow_names_bind(dp->ft, dp->config->dns_refused);
 	loop_client_add(dp->loop, &client);
 	return 0;
 }
