@@ -46,7 +46,7 @@ static bool window_update(struct tcp *tcp, struct conn *c, const struct tseg *s,
 /* --- loss recovery
  * ------------------------------------------------------------ */
 
-static void recovery_enter(struct conn *c, int64_t now)
+void ack_recover(struct conn *c, int64_t now)
 {
 	c->has_undo = true;
 	c->undo_cwnd = c->cwnd;
@@ -58,12 +58,21 @@ static void recovery_enter(struct conn *c, int64_t now)
 	c->rtx_nxt = c->snd_una;
 }
 
-/* RFC 4015: the echo is older than what we sent again: nothing was lost. */
+/*
+ * Nothing was lost when the echo is older than what we sent again (RFC 4015),
+ * or when the app has it twice (RFC 2883: a block below the ACK).
+ */
 static void undo_if_spurious(struct conn *c, const struct tseg *s)
 {
-	if (!c->has_undo || !c->has_ts || !s->opt.has_ts ||
-	    !seq_lt(s->opt.tsecr, c->undo_ts))
+	bool is_dsack = c->has_sack && s->opt.nsacks &&
+	                seq_leq(s->opt.sacks[0].end, s->ack);
+	bool is_older = c->has_ts && s->opt.has_ts &&
+	                seq_lt(s->opt.tsecr, c->undo_ts) &&
+	                seq_lt(c->snd_una, s->ack);
+
+	if (!c->has_undo || (!is_dsack && !is_older))
 		return;
+	c->reord_seen = true;
 	c->cwnd = MAX(c->cwnd, c->undo_cwnd);
 	c->ssthresh = MAX(c->ssthresh, c->undo_ssthresh);
 	c->ca = CA_OPEN;
@@ -76,7 +85,6 @@ static void recovery_progress(struct conn *c)
 		return;
 	if (seq_leq(c->recover, c->snd_una)) {
 		c->ca = CA_OPEN;
-		c->has_undo = false;
 	} else if (c->ca == CA_RECOVERY && !c->has_sack) {
 		c->rtx_nxt = c->snd_una; /* RFC 6582: the next hole */
 	}
@@ -84,11 +92,20 @@ static void recovery_progress(struct conn *c)
 
 static void detect_loss(struct tcp *tcp, struct conn *c, int64_t now)
 {
+	int64_t wait =
+		MAX((int64_t)c->srtt_us * NS_PER_US / 4, TCP_REORDER_MIN_NS);
+
 	if (c->ca != CA_OPEN || c->snd_una == c->snd_nxt)
 		return;
-	if (c->sacks ? seq_lt(c->snd_una, sack_lost_edge(tcp, c))
-	             : c->dupacks >= TCP_DUP_THRESHOLD)
-		recovery_enter(c, now);
+	if (!c->sacks) {
+		if (c->dupacks >= TCP_DUP_THRESHOLD)
+			ack_recover(c, now);
+	} else if (!c->reord_seen &&
+	           seq_lt(c->snd_una, sack_lost_edge(tcp, c))) {
+		ack_recover(c, now);
+	} else if (c->rtx_kind != RTX_REORDER) {
+		timer_rtx_set(tcp, c, RTX_REORDER, now + wait);
+	}
 }
 
 /* --- progress
@@ -151,7 +168,6 @@ static enum verdict advance(struct tcp *tcp, struct conn *c,
 	c->backoff = 0;
 	take_rtt(c, s, now);
 	sack_advance(tcp, c);
-	undo_if_spurious(c, s);
 	recovery_progress(c);
 	/* cwnd grows only where it was the limit (RFC 7661) */
 	if (c->ca != CA_RECOVERY && flight >= c->cwnd / 2)
@@ -183,13 +199,15 @@ enum verdict ack_input(struct tcp *tcp, struct conn *c, const struct tseg *s,
 	window_changed = window_update(tcp, c, s, now);
 	if (c->has_sack && s->opt.nsacks)
 		fresh = sack_input(tcp, c, s);
+	undo_if_spurious(c, s);
 	if (seq_lt(c->snd_una, s->ack)) {
 		enum verdict v = advance(tcp, c, s, now);
 
 		if (v != SEG_NEXT)
 			return v;
 	} else if (s->ack == c->snd_una && c->snd_una != c->snd_nxt &&
-	           s->end == s->seq && (fresh || !window_changed)) {
+	           seq_lt(c->snd_una, c->snd_edge) && s->end == s->seq &&
+	           (fresh || !window_changed)) {
 		if (c->dupacks < UINT8_MAX)
 			c->dupacks++;
 	}

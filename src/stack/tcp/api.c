@@ -45,9 +45,9 @@ void stack_tcp_host_writable(struct stack *st, struct conn_id id, int64_t now)
 		return;
 	if (input_deliver(tcp, c, now) == SEG_GONE || !is_receiving(c))
 		return;
-	/* the app may stand before a shut window: tell it (MUST-58, -59) */
+	/* the app may stand before a shut window: tell it when that doubles */
 	gain = output_window_gain(tcp, c);
-	if (gain >= MIN(2u * c->rcv_mss, c->rcvbuf / 2))
+	if (gain && (gain >= c->rcv_edge - c->rcv_nxt || gain >= c->rcvbuf / 2))
 		output_ack(tcp, c, now);
 }
 

@@ -47,8 +47,6 @@ static enum verdict check_sequence(struct tcp *tcp, struct conn *c,
 		return SEG_NEXT;
 	if (s->flags & TCP_FLAG_RST)
 		return SEG_DROP;
-	if (c->state == CONN_TIME_WAIT && s->flags & TCP_FLAG_FIN)
-		timer_rtx_set(tcp, c, RTX_TIME_WAIT, now + TCP_TIME_WAIT_NS);
 	if (s->payload.len || s->flags & TCP_FLAG_FIN)
 		output_ack(tcp, c, now);
 	else
@@ -167,8 +165,12 @@ static enum verdict receive_data(struct tcp *tcp, struct conn *c,
 	const uint8_t *data = s->payload.data;
 	bool had_holes = c->hold != 0;
 
-	if (!len || !may_receive(c))
+	if (!len)
 		return SEG_NEXT;
+	if (!may_receive(c)) {
+		c->ack_now = true; /* there is nothing after a FIN */
+		return SEG_NEXT;
+	}
 	if (seq_lt(seq, c->rcv_nxt)) {
 		uint32_t old = MIN(len, c->rcv_nxt - seq);
 
@@ -289,6 +291,11 @@ static void receive_fin(struct tcp *tcp, struct conn *c, const struct tseg *s,
 {
 	uint32_t fin = s->end - 1;
 
+	if (s->flags & TCP_FLAG_FIN && seq_lt(fin, c->rcv_nxt)) {
+		c->ack_now = true; /* it lacks our ACK */
+		if (c->state == CONN_TIME_WAIT)
+			conn_enter_time_wait(tcp, c, now);
+	}
 	if (!may_receive(c))
 		return;
 	if (s->flags & TCP_FLAG_FIN && !c->fin_pending &&

@@ -303,7 +303,8 @@ uint32_t output_lost_edge(const struct tcp *tcp, const struct conn *c)
 	case CA_RECOVERY:
 		if (!c->sacks)
 			return first;
-		return seq_max(sack_lost_edge(tcp, c), first);
+		/* RFC 8985: what was sent before the highest delivered */
+		return seq_max(sack_highest(tcp, c), first);
 	case CA_LOSS:
 		return c->recover;
 	}
@@ -449,8 +450,8 @@ bool output_run(struct tcp *tcp, struct conn *c, int64_t now)
 		conn_kill(tcp, c, now);
 		return false;
 	}
-	if (c->snd_nxt != c->snd_una && c->rtx_kind != RTX_RTO &&
-	    c->rtx_kind != RTX_TLP)
+	if (c->snd_nxt != c->snd_una &&
+	    (c->rtx_kind == RTX_NONE || c->rtx_kind == RTX_PERSIST))
 		timer_rtx_rearm(tcp, c, now);
 	timer_update(tcp, c);
 	return true;

@@ -124,6 +124,13 @@ uint32_t sack_lost_edge(const struct tcp *tcp, const struct conn *c)
 	return c->snd_una;
 }
 
+uint32_t sack_highest(const struct tcp *tcp, const struct conn *c)
+{
+	const struct sacks *s = sacks_of(tcp, c);
+
+	return s && s->n ? s->r[s->n - 1].start : c->snd_una;
+}
+
 bool sack_next_hole(const struct tcp *tcp, const struct conn *c, uint32_t from,
                     uint32_t to, struct seq_range *out)
 {

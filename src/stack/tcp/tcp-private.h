@@ -24,6 +24,7 @@
 #define TCP_RTO_MIN_NS (200 * NS_PER_MS)
 #define TCP_RTO_MAX_NS (60 * NS_PER_S)
 #define TCP_PROBE_MAX_NS (30 * NS_PER_S)
+#define TCP_REORDER_MIN_NS (2 * NS_PER_MS)
 #define TCP_PTO_MIN_NS (10 * NS_PER_MS)
 #define TCP_DELACK_NS (40 * NS_PER_MS)
 #define TCP_TIME_WAIT_NS (2 * NS_PER_S)
@@ -105,6 +106,7 @@ enum rtx_kind {
 	RTX_NONE,
 	RTX_RTO,       /* SYN, SYN-ACK, data or FIN again */
 	RTX_TLP,       /* tail loss probe, then RTX_RTO */
+	RTX_REORDER,   /* a hole known by SACK: lost if still there then */
 	RTX_PERSIST,   /* the window is shut and there is something to say */
 	RTX_TIME_WAIT, /* the end */
 };
@@ -152,6 +154,7 @@ struct conn {
 	bool ack_now : 1;     /* this input needs an ACK of its own */
 	bool in_flush : 1;    /* stands in tcp.flush[] */
 	bool rtt_timed : 1;   /* rtt_seq, rtt_ns are valid */
+	bool reord_seen : 1;  /* holes are not losses at once (RFC 8985) */
 	bool has_undo : 1;    /* undo_* are valid */
 
 	uint16_t mss;     /* payload bytes a segment to the app, timestamps
@@ -341,6 +344,8 @@ uint32_t sack_bytes(const struct tcp *tcp, const struct conn *c, uint32_t from,
                     uint32_t to);
 /* sack_lost_edge() - all not covered below it is lost (RFC 6675 IsLost) */
 uint32_t sack_lost_edge(const struct tcp *tcp, const struct conn *c);
+/* sack_highest() - start of the highest block, snd_una without any */
+uint32_t sack_highest(const struct tcp *tcp, const struct conn *c);
 /* sack_next_hole() - first hole in [from, to); false: none */
 bool sack_next_hole(const struct tcp *tcp, const struct conn *c, uint32_t from,
                     uint32_t to, struct seq_range *out);
@@ -416,6 +421,8 @@ void open_failed(struct tcp *tcp, struct conn *c, int err);
 /* ack_input() - ACK field, SACK blocks and window of a synchronised one */
 enum verdict ack_input(struct tcp *tcp, struct conn *c, const struct tseg *s,
                        int64_t now);
+/* ack_recover() - the holes are lost: fast retransmit and recovery */
+void ack_recover(struct conn *c, int64_t now);
 /* input_deliver() - held bytes and the FIN go to the host as far as it takes */
 enum verdict input_deliver(struct tcp *tcp, struct conn *c, int64_t now);
 /* input_settle() - both sides may be done: TIME-WAIT, drained, closed */

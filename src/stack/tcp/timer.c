@@ -186,6 +186,12 @@ static void on_rtx(struct tcp *tcp, struct conn *c, int64_t now)
 	case RTX_TLP:
 		on_tlp(tcp, c, now);
 		break;
+	case RTX_REORDER:
+		timer_rtx_stop(c);
+		if (c->ca == CA_OPEN && c->sacks)
+			ack_recover(c, now);
+		(void)!output_run(tcp, c, now);
+		break;
 	case RTX_PERSIST:
 		on_persist(tcp, c, now);
 		break;
