@@ -60,6 +60,7 @@ int pair_open(enum sk_kind kind, bool nonblock, int *app_fd, int *our_fd)
 	int type = (kind == SK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) |
 	           SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
 	int pair[2];
+	int one = 1;
 
 	if (socketpair(AF_UNIX, type, 0, pair) < 0)
 		return -errno;
@@ -67,6 +68,10 @@ int pair_open(enum sk_kind kind, bool nonblock, int *app_fd, int *our_fd)
 	*our_fd = pair[1];
 	set_buffers(pair[0]);
 	set_buffers(pair[1]);
+	/* urgent data is inline, as on the other frontend */
+	if (kind == SK_STREAM)
+		(void)setsockopt(pair[1], SOL_SOCKET, SO_OOBINLINE, &one,
+		                 sizeof(one));
 	return 0;
 }
 

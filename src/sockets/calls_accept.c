@@ -125,7 +125,6 @@ static int64_t hand_out(struct sockets *s, struct call *c, struct sock *l,
 	listener_drop(s, sk);
 	sk->state = SK_PAIRED;
 	sk->flags |= SK_F_TOLD;
-	l->flags |= SK_F_ACCEPTED;
 	sk_note_holder(sk, c->tid, number);
 	sk_release_app_end(s, sk);
 	/* a place in the queue is free: connects may wait for it */

@@ -67,7 +67,7 @@ int64_t call_bind(struct sockets *s, struct call *c, struct sock *sk)
 		if (len < (int)sizeof(*nl) || ss.ss_family != AF_NETLINK)
 			return -EINVAL;
 		if (nl->nl_pid)
-			sk->local.port = (uint16_t)nl->nl_pid;
+			sk->filler = nl->nl_pid;
 		return 0;
 	}
 	rc = parse_local(sk, &ss, len, &at);

@@ -14,7 +14,8 @@ socklen_t sk_sockaddr(const struct sock *sk, const struct endpoint *e,
 	if (sk->kind == SK_NETLINK) {
 		struct sockaddr_nl nl = {.nl_family = AF_NETLINK};
 
-		nl.nl_pid = e->port;
+		/* its own name; all that it hears of is the kernel, 0 */
+		nl.nl_pid = e == &sk->local ? sk->filler : 0;
 		memset(ss, 0, sizeof(*ss));
 		memcpy(ss, &nl, sizeof(nl));
 		return sizeof(nl);
@@ -29,9 +30,8 @@ int64_t call_getsockname(struct sockets *s, struct call *c, struct sock *sk)
 	struct sockaddr_storage ss;
 	socklen_t len;
 
-	/* a netlink socket binds itself: to the process's number, most often */
-	if (sk->kind == SK_NETLINK && !sk->local.port)
-		sk->local.port = (uint16_t)(sk->holders[0].tid & 0x7fff) + 1;
+	if (sk->kind == SK_NETLINK)
+		(void)netlink_pid(sk);
 	len = sk_sockaddr(sk, &sk->local, &ss);
 	return memory_write_sockaddr(s, c, c->args[1], c->args[2], &ss, len);
 }

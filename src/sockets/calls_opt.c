@@ -599,7 +599,7 @@ int64_t call_getsockopt(struct sockets *s, struct call *c, struct sock *sk)
 	int i;
 
 	if (sk->kind == SK_NETLINK)
-		return netlink_getsockopt(s, c, sk, level, name);
+		return netlink_getsockopt(s, c, level, name);
 	sk_regain(s, sk, c->tid, (int)c->args[0]);
 	if (level == SOL_SOCKET)
 		r = get_socket_level(s, c, sk, name, &handled);

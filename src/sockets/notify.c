@@ -322,6 +322,8 @@ int64_t call_dispatch(struct sockets *s, struct call *c, int64_t now)
 	 */
 	if (rc == 1)
 		return dispatch_ours(s, c, sk, now);
+	if (rc == 0 && c->nr == SYS_ioctl)
+		return call_ioctl(s, c, NULL);
 	if (carries_address(c->nr))
 		return rc < 0 ? rc : call_foreign(s, c);
 	/* nothing in it is judged: the kernel says what is wrong */

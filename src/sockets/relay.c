@@ -10,7 +10,9 @@
 #include "sockets/sockets-private.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define RELAY_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
@@ -107,9 +109,33 @@ static void app_finished(struct sockets *s, struct sock *sk, int64_t now)
 	}
 }
 
+/*
+ * What may be sent on, peeked into s->scratch; *stays counts the bytes in
+ * front that were sent before. A read stops at an urgent byte, so the byte
+ * that stays is taken when it hides one.
+ */
+static ssize_t peek_app(struct sockets *s, struct sock *sk, size_t *stays)
+{
+	int queued = 0;
+	ssize_t n;
+
+	*stays = sk->flags & SK_F_NONE_STAYS ? 0 : 1;
+	n = recv(sk->our_fd, s->scratch, SCRATCH_BYTES,
+	         MSG_PEEK | MSG_DONTWAIT);
+	if (n != 1 || !*stays || ioctl(sk->our_fd, SIOCINQ, &queued) < 0 ||
+	    queued <= 1)
+		return n;
+	if (recv(sk->our_fd, s->scratch, 1, MSG_DONTWAIT) != 1)
+		return -1;
+	*stays = 0;
+	sk->flags |= SK_F_NONE_STAYS;
+	return recv(sk->our_fd, s->scratch, SCRATCH_BYTES,
+	            MSG_PEEK | MSG_DONTWAIT);
+}
+
 void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
 {
-	size_t moved = 0;
+	size_t moved = 0, stays;
 
 	while (!(sk->flags & SK_F_HOST_FULL)) {
 		ssize_t n, w;
@@ -118,25 +144,28 @@ void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
 			more_later(s, sk);
 			return;
 		}
-		n = recv(sk->our_fd, s->scratch, SCRATCH_BYTES,
-		         MSG_PEEK | MSG_DONTWAIT);
-		if (n <= 1) {
+		n = peek_app(s, sk, &stays);
+		if (n <= (ssize_t)stays) {
 			if (sk->flags & SK_F_APP_EOF)
 				app_finished(s, sk, now);
 			return;
 		}
-		w = flow_tcp_write(s->ft, sk->flow, s->scratch + 1,
-		                   (size_t)n - 1);
+		w = flow_tcp_write(s->ft, sk->flow, s->scratch + stays,
+		                   (size_t)n - stays);
 		if (w < 0 && w != -EAGAIN) {
 			relay_reset(s, sk, (int)w, now);
 			return;
 		}
-		if (w < n - 1)
+		w = MAX(w, 0);
+		if ((size_t)w < (size_t)n - stays)
 			sk->flags |= SK_F_HOST_FULL;
+		/* all that was written goes, but for its last byte */
 		if (w > 0)
-			(void)!recv(sk->our_fd, s->scratch, (size_t)w,
-			            MSG_DONTWAIT);
-		moved += w > 0 ? (size_t)w : 0;
+			sk->flags &= ~(uint32_t)SK_F_NONE_STAYS;
+		if (w > 0 && (size_t)w + stays > 1)
+			(void)!recv(sk->our_fd, s->scratch,
+			            (size_t)w + stays - 1, MSG_DONTWAIT);
+		moved += (size_t)w;
 	}
 }
 

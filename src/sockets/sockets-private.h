@@ -26,6 +26,10 @@
 #define CHUNKS_A_SOCKET 256u
 #define HOLDERS 4
 #define ORPHANS_MAX 1024
+/* the interfaces that the app is told of */
+#define SANDBOX_LO 1u
+#define SANDBOX_IF 2u
+#define SANDBOX_IFNAME "tap0"
 
 /*
  * What our ends and the app's ends may buffer: the kernel doubles it. A
@@ -73,23 +77,22 @@ enum sk_flag {
 	SK_F_V6ONLY = 1 << 2,
 	SK_F_REUSEADDR = 1 << 3,
 	SK_F_REUSEPORT = 1 << 4,
-	SK_F_CONNECTED = 1 << 5,     /* UDP: has a peer */
-	SK_F_TOLD = 1 << 6,          /* connect()'s success reached the app */
-	SK_F_LINGER0 = 1 << 7,       /* close is a reset */
-	SK_F_APP_EOF = 1 << 8,       /* the app's end said its last byte */
-	SK_F_APP_GONE = 1 << 9,      /* the app's end is closed */
-	SK_F_APP_RESET = 1 << 10,    /* ... with unread data */
-	SK_F_HOST_EOF = 1 << 11,     /* the host said its last byte */
-	SK_F_APP_FULL = 1 << 12,     /* our_fd waits for EPOLLOUT */
-	SK_F_HOST_FULL = 1 << 13,    /* the flow waits for tcp_writable() */
-	SK_F_SHUT_SENT = 1 << 14,    /* flow_tcp_shutdown() was called */
-	SK_F_WAS_BLOCKING = 1 << 15, /* the connect under way is a held call */
-	SK_F_ORPHAN = 1 << 16,       /* on the list of entries without ends */
-	SK_F_WATCHED = 1 << 17,      /* our_fd is in the loop */
-	SK_F_LOST = 1 << 18,         /* app_fd was given up while still open */
-	SK_F_ACCEPTED = 1 << 19,     /* a call of accept() was answered */
-	SK_F_MARKED = 1 << 20,       /* listener: the readiness byte is in */
-	SK_F_MORE = 1 << 21,         /* on the list of unfinished relays */
+	SK_F_CONNECTED = 1 << 5,   /* UDP: has a peer */
+	SK_F_TOLD = 1 << 6,        /* connect()'s success reached the app */
+	SK_F_LINGER0 = 1 << 7,     /* close is a reset */
+	SK_F_APP_EOF = 1 << 8,     /* the app's end said its last byte */
+	SK_F_APP_GONE = 1 << 9,    /* the app's end is closed */
+	SK_F_APP_RESET = 1 << 10,  /* ... with unread data */
+	SK_F_HOST_EOF = 1 << 11,   /* the host said its last byte */
+	SK_F_APP_FULL = 1 << 12,   /* our_fd waits for EPOLLOUT */
+	SK_F_HOST_FULL = 1 << 13,  /* the flow waits for tcp_writable() */
+	SK_F_SHUT_SENT = 1 << 14,  /* flow_tcp_shutdown() was called */
+	SK_F_ORPHAN = 1 << 16,     /* on the list of entries without ends */
+	SK_F_WATCHED = 1 << 17,    /* our_fd is in the loop */
+	SK_F_LOST = 1 << 18,       /* app_fd was given up while still open */
+	SK_F_MARKED = 1 << 20,     /* listener: the readiness byte is in */
+	SK_F_MORE = 1 << 21,       /* on the list of unfinished relays */
+	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
 };
 
 /* Remembered options: index into sock.opt, see calls_opt.c. */
@@ -121,7 +124,7 @@ struct sock {
 	int err;                           /* SO_ERROR, positive */
 	int soft_err; /* told by SO_ERROR after connect() told it */
 	/* stream */
-	uint32_t filler;     /* bytes at the head of our_fd's queue */
+	uint32_t filler;     /* bytes of ours at the head of our_fd's queue */
 	uint32_t queue_head; /* listener: sockets to accept */
 	uint32_t queue_tail;
 	uint32_t queue_next; /* backlog: the next one */
@@ -382,7 +385,8 @@ int64_t call_recvmsg(struct sockets *s, struct call *c, struct sock *sk,
 int64_t call_recvmmsg(struct sockets *s, struct call *c, struct sock *sk,
                       int64_t now);
 int64_t call_shutdown(struct sockets *s, struct call *c, struct sock *sk);
-int64_t call_ioctl(struct sockets *s, struct call *c, struct sock *sk);
+/* sk: NULL for a socket that is not ours (interface names are asked there) */
+int64_t call_ioctl(struct sockets *s, struct call *c, const struct sock *sk);
 /* options that are set on the host's socket once there is one */
 void options_tell_host(struct sockets *s, struct sock *sk);
 int32_t option_udp_segment(const struct sock *sk);
@@ -434,9 +438,11 @@ ssize_t relay_send(struct sockets *s, struct sock *sk, const void *data,
 /* --- netlink.c: what NETLINK_ROUTE says of the sandbox -------------------- */
 void netlink_request(struct sockets *s, struct sock *sk, const void *data,
                      size_t len, int64_t now);
-int64_t netlink_setsockopt(struct sock *sk, int level, int name);
-int64_t netlink_getsockopt(struct sockets *s, struct call *c, struct sock *sk,
-                           int level, int name);
+/* netlink_pid() - nl_pid of the socket's own address (kept in filler) */
+uint32_t netlink_pid(struct sock *sk);
+int64_t netlink_setsockopt(const struct sock *sk, int level, int name);
+int64_t netlink_getsockopt(struct sockets *s, struct call *c, int level,
+                           int name);
 
 /* --- datagram.c ----------------------------------------------------------- */
 void datagram_on_app_event(struct sockets *s, struct sock *sk, uint32_t events,
