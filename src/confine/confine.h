@@ -41,4 +41,11 @@ _must_check_ int confine_app_filter(const struct app_filter *opts,
 _must_check_ int confine_app_notify(const struct app_filter *opts,
                                     struct error *err);
 
+/*
+ * confine_app_scope() - abstract AF_UNIX names and signals of CMD end at its
+ * own processes (Landlock ABI 6). -EOPNOTSUPP, err untouched, where the
+ * kernel has none of it.
+ */
+_must_check_ int confine_app_scope(struct error *err);
+
 #endif

@@ -322,6 +322,8 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		.gateway6 = a->gateway6,
 		.resolver6 = a->resolver6,
 		.nresolver_aliases = a->nresolver_aliases,
+		.no_unix_paths = dp->config->host_uds == HOST_UDS_NONE ||
+	                         dp->config->host_uds == HOST_UDS_CREATE,
 	};
 
 	memcpy(sc.resolver_aliases, a->resolver_aliases,
@@ -351,7 +353,11 @@ static void on_handover(void *user, uint32_t index, uint32_t gen,
 		return;
 	loop_del(dp->loop, dp->handover.ours);
 	/* without a listener CMD has said why and ended */
-	if (fd < 0 || sockets_start(dp->sockets, fd, dp->ft, &err) == 0)
+	if (fd < 0)
+		return;
+	sockets_unix_is_kept(dp->sockets,
+	                     dp->handover.scoped || dp->args->app->namespaces);
+	if (sockets_start(dp->sockets, fd, dp->ft, &err) == 0)
 		return;
 	(void)failed(dp, &err);
 	dp->status = EXIT_POSTERN;

@@ -422,6 +422,42 @@ static void on_app_exited(struct monitor *m, int wait_status)
 	m->phase = PHASE_OVER;
 }
 
+static bool on_datapath_message(struct monitor *m)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1;
+	int rc = message_receive(m->datapath_fd, &head, m->text, &fd);
+
+	if (rc <= 0) {
+		/* its exit says why: SIGCHLD follows */
+		if (rc != -EAGAIN)
+			fd_close(&m->datapath_fd);
+		return false;
+	}
+	m->text[MIN(head.text_len, sizeof(m->text) - 1)] = '\0';
+	switch (head.kind) {
+	case MSG_READY:
+		m->datapath_ready = true;
+		maybe_go(m);
+		break;
+	case MSG_FAILED:
+		fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
+		break;
+	case MSG_LINE:
+		if (head.a >= LOG_LEVEL_ERROR && head.a <= LOG_LEVEL_TRACE)
+			log_line((enum log_level)head.a, "%s", m->text);
+		break;
+	case MSG_WHO:
+		/* answered once the app's sockets can be looked up */
+		(void)!message_send(m->datapath_fd, MSG_PROCESS, 0, NULL, 0,
+		                    -1);
+		break;
+	default:
+		fail(m, -EPROTO, "message out of turn from the datapath");
+	}
+	return true;
+}
+
 /* One message of the app's side. False: there is no more now. */
 static bool on_app_message(struct monitor *m)
 {
@@ -430,6 +466,11 @@ static bool on_app_message(struct monitor *m)
 	int rc = message_receive(m->app_fd, &head, m->text, &fd);
 
 	if (rc <= 0) {
+		/* sockets: the datapath started it, and knows why */
+		while (rc != -EAGAIN && m->plan == MONITOR_SOCKETS &&
+		       m->phase == PHASE_SET_UP && m->datapath_fd >= 0 &&
+		       on_datapath_message(m))
+			;
 		if (rc != -EAGAIN && m->phase == PHASE_SET_UP)
 			fail(m, rc ? rc : -EPIPE, "the app's side is gone");
 		if (rc == 0 || rc != -EAGAIN)
@@ -464,42 +505,6 @@ static bool on_app_message(struct monitor *m)
 		fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
 	} else {
 		fail(m, -EPROTO, "message out of turn from the app's side");
-	}
-	return true;
-}
-
-static bool on_datapath_message(struct monitor *m)
-{
-	struct message_head head;
-	_auto_close_ int fd = -1;
-	int rc = message_receive(m->datapath_fd, &head, m->text, &fd);
-
-	if (rc <= 0) {
-		/* its exit says why: SIGCHLD follows */
-		if (rc != -EAGAIN)
-			fd_close(&m->datapath_fd);
-		return false;
-	}
-	m->text[MIN(head.text_len, sizeof(m->text) - 1)] = '\0';
-	switch (head.kind) {
-	case MSG_READY:
-		m->datapath_ready = true;
-		maybe_go(m);
-		break;
-	case MSG_FAILED:
-		fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
-		break;
-	case MSG_LINE:
-		if (head.a >= LOG_LEVEL_ERROR && head.a <= LOG_LEVEL_TRACE)
-			log_line((enum log_level)head.a, "%s", m->text);
-		break;
-	case MSG_WHO:
-		/* answered once the app's sockets can be looked up */
-		(void)!message_send(m->datapath_fd, MSG_PROCESS, 0, NULL, 0,
-		                    -1);
-		break;
-	default:
-		fail(m, -EPROTO, "message out of turn from the datapath");
 	}
 	return true;
 }

@@ -37,10 +37,10 @@ void sockets_handover_close(struct sockets_handover *h)
 	fd_close(&h->theirs);
 }
 
-static int send_fd(int sock, int fd)
+static int send_fd(int sock, int fd, char scoped)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {control, 1}; /* any byte: one must go along */
+	struct iovec iov = {&scoped, 1};
 	struct msghdr m = {.msg_iov = &iov,
 	                   .msg_iovlen = 1,
 	                   .msg_control = control,
@@ -54,7 +54,7 @@ static int send_fd(int sock, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static _Noreturn void helper(int sock, int number_fd)
+static _Noreturn void helper(int sock, int number_fd, bool scoped)
 {
 	int fd = -1;
 	ssize_t n;
@@ -63,16 +63,16 @@ static _Noreturn void helper(int sock, int number_fd)
 		n = read(number_fd, &fd, sizeof(fd));
 	while (n < 0 && errno == EINTR);
 	/* the end of the pipe: there will be no listener */
-	_exit(n == sizeof(fd) && send_fd(sock, fd) == 0 ? 0 : 1);
+	_exit(n == sizeof(fd) && send_fd(sock, fd, scoped) == 0 ? 0 : 1);
 }
 
-static pid_t start_helper(int sock, int number_fd)
+static pid_t start_helper(int sock, int number_fd, bool scoped)
 {
 	/* no exit signal: CMD's parent to be has other children to hear of */
 	long pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0UL);
 
 	if (pid == 0)
-		helper(sock, number_fd);
+		helper(sock, number_fd, scoped);
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
@@ -86,6 +86,28 @@ static int helper_done(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPIPE;
 }
 
+/*
+ * A socket of the host's network that the caller gave as stdin can be
+ * connected anew, past us. (What lies above stdio is closed already.)
+ */
+static int refuse_network_stdio(struct error *err)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		int domain;
+		socklen_t len = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		    domain != AF_UNIX)
+			return error_set(err, -EPERM,
+			                 "descriptor %d is a socket of the "
+			                 "host's network, which frontend "
+			                 "sockets cannot confine; put a pipe "
+			                 "in between",
+			                 fd);
+	}
+	return 0;
+}
+
 int sockets_install_filter(void *user, struct error *err)
 {
 	struct sockets_handover *h = user;
@@ -93,11 +115,17 @@ int sockets_install_filter(void *user, struct error *err)
 	int fds[2], rc;
 	pid_t pid;
 
+	rc = refuse_network_stdio(err);
+	if (rc < 0)
+		return rc;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot make a pipe: ");
+	rc = confine_app_scope(err);
+	if (rc < 0 && rc != -EOPNOTSUPP)
+		return rc;
 	number_out = fds[0];
 	number_in = fds[1];
-	pid = start_helper(h->theirs, number_out);
+	pid = start_helper(h->theirs, number_out, rc == 0);
 	if (pid < 0)
 		return error_set(err, pid, "cannot start a helper: ");
 	listener = confine_app_notify(&h->filter, err);
@@ -144,5 +172,6 @@ int sockets_handover_take(struct sockets_handover *h)
 	    cm->cmsg_type != SCM_RIGHTS || cm->cmsg_len != CMSG_LEN(sizeof(fd)))
 		return -EPIPE;
 	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	h->scoped = byte != 0;
 	return fd;
 }

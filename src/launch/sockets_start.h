@@ -12,8 +12,10 @@
  */
 struct sockets_handover {
 	struct app_filter filter;
-	int ours;   /* the supervisor's end */
-	int theirs; /* CMD's end */
+	bool scoped; /* after sockets_handover_take(): the kernel keeps CMD
+	                from abstract names outside */
+	int ours;    /* the supervisor's end */
+	int theirs;  /* CMD's end */
 };
 
 /* sockets_handover_open() - 0 or a negative errno with err set */

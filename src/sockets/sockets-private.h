@@ -188,6 +188,7 @@ struct sockets {
 	struct flow_table *ft;
 	int notify_fd;
 	bool ended; /* the listener's last task is gone */
+	bool unix_kept;
 
 	struct sock *socks;
 	uint32_t nsocks, fresh, free_head, live;

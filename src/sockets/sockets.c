@@ -310,6 +310,11 @@ int sockets_start(struct sockets *s, int notify_fd, struct flow_table *ft,
 	return 0;
 }
 
+void sockets_unix_is_kept(struct sockets *s, bool kept)
+{
+	s->unix_kept = kept;
+}
+
 int64_t sockets_deadline(void *user)
 {
 	struct sockets *s = user;

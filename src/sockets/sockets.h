@@ -18,6 +18,7 @@ struct sockets_config {
 	struct addr gateway4, resolver4, gateway6, resolver6;
 	struct addr resolver_aliases[4];
 	size_t nresolver_aliases;
+	bool no_unix_paths; /* -host-uds=none, create: no connect by path */
 };
 
 /*
@@ -32,6 +33,13 @@ void sockets_free(struct sockets *s);
 const struct frontend_ops *sockets_frontend_ops(void);
 _must_check_ int sockets_start(struct sockets *s, int notify_fd,
                                struct flow_table *ft, struct error *err);
+/*
+ * sockets_unix_is_kept() - does the kernel keep the app from the host's
+ * abstract AF_UNIX names (own network namespace, Landlock scope)? Otherwise
+ * addressed AF_UNIX calls are refused: judged and continued, they could be
+ * changed in between.
+ */
+void sockets_unix_is_kept(struct sockets *s, bool kept);
 int64_t sockets_deadline(void *s);
 void sockets_run(void *s, int64_t now);
 void sockets_turn_end(void *s, int64_t now);
