@@ -56,8 +56,8 @@ static pid_t parent_of(const char *pid)
 	return (pid_t)strtol(p + 4, NULL, 10); /* ") S ppid" */
 }
 
-/* Calls fn for each direct child. */
-static void for_each_child(void (*fn)(pid_t pid, void *user), void *user)
+/* Reads all of /proc: what a kernel without CONFIG_PROC_CHILDREN is left. */
+static void scan_children(void (*fn)(pid_t pid, void *user), void *user)
 {
 	DIR *dir = opendir("/proc");
 	pid_t self = getpid();
@@ -69,6 +69,25 @@ static void for_each_child(void (*fn)(pid_t pid, void *user), void *user)
 		    parent_of(e->d_name) == self)
 			fn((pid_t)strtol(e->d_name, NULL, 10), user);
 	closedir(dir);
+}
+
+/* Calls fn for each direct child; a list cut short is no harm, see sweeps. */
+static void for_each_child(void (*fn)(pid_t pid, void *user), void *user)
+{
+	_auto_close_ int fd = -1;
+	char text[4096], *p = text, *end;
+	ssize_t n;
+
+	/* we have one thread, so its children are all there are */
+	fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		scan_children(fn, user);
+		return;
+	}
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	for (long pid; (pid = strtol(p, &end, 10)) > 0 && *end == ' '; p = end)
+		fn((pid_t)pid, user);
 }
 
 void reap_list_add(struct reap_list *list, pid_t pid)
