@@ -180,7 +180,7 @@ void resolver_forward(struct resolver *r, const struct asker *who, int64_t now)
 	ask_afresh(r, qu, now);
 }
 
-void resolver_client_gone(struct resolver *r, uint64_t client)
+void resolver_asker_gone(struct resolver *r, uint64_t client)
 {
 	struct query *next;
 

@@ -90,8 +90,8 @@ void resolver_set_judge(struct resolver *r, resolver_judge *judge, void *user);
  */
 void resolver_query(struct resolver *r, uint64_t client, bool tcp,
                     const void *msg, size_t len, int64_t now);
-/* resolver_client_gone() - no answer for this client any more */
-void resolver_client_gone(struct resolver *r, uint64_t client);
+/* resolver_asker_gone() - no answer for this client any more */
+void resolver_asker_gone(struct resolver *r, uint64_t client);
 /* err 0: msg is a whole message from the right peer; else msg is NULL. */
 void resolver_upstream_answer(struct resolver *r, uint32_t slot, int err,
                               const void *msg, size_t len, int64_t now);

@@ -102,13 +102,13 @@ static void ask_resolver(struct flow_table *ft, struct flow *f,
                          const uint8_t *data, size_t len, size_t segment_len,
                          int64_t now)
 {
-	uint64_t client = flow_id_pack(flow_id_of(ft, f));
+	uint64_t asker = flow_id_pack(flow_id_of(ft, f));
 	size_t step = segment_len ? segment_len : len;
 
 	do {
 		size_t n = MIN(step, len);
 
-		resolver_query(ft->rooms.resolver, client, false, data, n, now);
+		resolver_query(ft->rooms.resolver, asker, false, data, n, now);
 		data += n;
 		len -= n;
 	} while (len);
@@ -213,10 +213,10 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
 	                                 &t, seq, data, len, now);
 }
 
-void flow_resolver_answer(struct flow_table *ft, uint64_t client, bool tcp,
+void flow_resolver_answer(struct flow_table *ft, uint64_t asker, bool tcp,
                           const void *msg, size_t len, int64_t now)
 {
-	struct flow *f = flow_get(ft, flow_id_unpack(client));
+	struct flow *f = flow_get(ft, flow_id_unpack(asker));
 	struct tuple t;
 
 	if (!f || !(f->flags & FLOW_F_INTERNAL))

@@ -62,14 +62,14 @@ void dns_tcp_close(struct flow_table *ft, struct flow *f)
 {
 	if (f->kind != FLOW_DNS_TCP) {
 		if (ft->rooms.resolver)
-			resolver_client_gone(ft->rooms.resolver,
-			                     flow_id_pack(flow_id_of(ft, f)));
+			resolver_asker_gone(ft->rooms.resolver,
+			                    flow_id_pack(flow_id_of(ft, f)));
 		return;
 	}
 	if (f->service >= DNS_TCP_MAX)
 		return;
-	resolver_client_gone(ft->rooms.resolver,
-	                     flow_id_pack(flow_id_of(ft, f)));
+	resolver_asker_gone(ft->rooms.resolver,
+	                    flow_id_pack(flow_id_of(ft, f)));
 	conn_of(ft, f)->used = false;
 	f->service = DNS_TCP_MAX;
 }

@@ -125,11 +125,11 @@ _must_check_ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
 
 /*
  * flow_resolver_answer() - what resolver_ops.answer() is bound to for the
- * clients that flow named (FLOW_IS_CLIENT); the owner of the resolver keeps
- * client numbers with the top bit set for itself.
+ * clients that flow named (FLOW_IS_ASKER); the owner of the resolver keeps
+ * asker numbers with the top bit set for itself.
  */
-#define FLOW_IS_CLIENT(client_) (!((client_) >> 63))
-void flow_resolver_answer(struct flow_table *ft, uint64_t client, bool tcp,
+#define FLOW_IS_ASKER(asker_) (!((asker_) >> 63))
+void flow_resolver_answer(struct flow_table *ft, uint64_t asker, bool tcp,
                           const void *msg, size_t len, int64_t now);
 
 /* --- called by host ------------------------------------------------------ */

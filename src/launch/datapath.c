@@ -88,12 +88,12 @@ static int failed(struct datapath *dp, const struct error *err)
 /* --- the resolver's wires ------------------------------------------------ */
 
 static int on_upstream_send(void *user, uint32_t slot,
-                            const struct endpoint *server, bool tcp,
+                            const struct endpoint *to, bool tcp,
                             const void *msg, size_t len)
 {
 	struct datapath *dp = user;
 
-	return upstream_send(dp->upstream, slot, server, tcp, msg, len);
+	return upstream_send(dp->upstream, slot, to, tcp, msg, len);
 }
 
 static void on_upstream_close(void *user, uint32_t slot)
@@ -101,16 +101,16 @@ static void on_upstream_close(void *user, uint32_t slot)
 	upstream_close(((struct datapath *)user)->upstream, slot);
 }
 
-static void on_answer(void *user, uint64_t client, bool tcp, const void *msg,
+static void on_answer(void *user, uint64_t asker, bool tcp, const void *msg,
                       size_t len)
 {
 	struct datapath *dp = user;
 
-	if (FLOW_IS_CLIENT(client))
-		flow_resolver_answer(dp->ft, client, tcp, msg, len,
+	if (FLOW_IS_ASKER(asker))
+		flow_resolver_answer(dp->ft, asker, tcp, msg, len,
 		                     loop_now(dp->loop));
 	else
-		resolver_sockets_answer(dp->resolver_sockets, client, msg, len);
+		resolver_sockets_answer(dp->resolver_sockets, asker, msg, len);
 }
 
 static const struct resolver_ops resolver_wires = {
@@ -119,12 +119,12 @@ static const struct resolver_ops resolver_wires = {
 	.answer = on_answer,
 };
 
-static int64_t resolver_client_deadline(void *user)
+static int64_t resolver_member_deadline(void *user)
 {
 	return resolver_deadline(((struct datapath *)user)->resolver);
 }
 
-static void resolver_client_run(void *user, int64_t now)
+static void resolver_member_run(void *user, int64_t now)
 {
 	resolver_run(((struct datapath *)user)->resolver, now);
 }
@@ -136,8 +136,8 @@ static int build_resolver(struct datapath *dp, struct error *err)
 	                             .total_ns = 5 * NS_PER_S,
 	                             .try_ns = 1500 * NS_PER_MS};
 	struct random_source random = loop_random();
-	struct loop_client client = {.deadline = resolver_client_deadline,
-	                             .run = resolver_client_run,
+	struct loop_member member = {.deadline = resolver_member_deadline,
+	                             .run = resolver_member_run,
 	                             .user = dp};
 	int rv;
 
@@ -149,7 +149,7 @@ static int build_resolver(struct datapath *dp, struct error *err)
 	dp->resolver_sockets = resolver_sockets_new(dp->loop, dp->resolver);
 	if (!dp->resolver_sockets)
 		return error_set(err, -ENOMEM, "no memory for the resolver");
-	loop_client_add(dp->loop, &client);
+	loop_member_add(dp->loop, &member);
 	resolver_set_sandbox(dp->resolver, &dp->args->app4,
 	                     96 + dp->args->prefix4);
 	resolver_set_sandbox(dp->resolver, &dp->args->app6, dp->args->prefix6);
@@ -169,17 +169,17 @@ static int build_resolver(struct datapath *dp, struct error *err)
 
 /* --- flow, host, link ----------------------------------------------------- */
 
-static int64_t flow_client_deadline(void *user)
+static int64_t flow_member_deadline(void *user)
 {
 	return flow_deadline(((struct datapath *)user)->ft);
 }
 
-static void flow_client_run(void *user, int64_t now)
+static void flow_member_run(void *user, int64_t now)
 {
 	flow_run(((struct datapath *)user)->ft, now);
 }
 
-static void flow_client_turn_end(void *user, int64_t now)
+static void flow_member_turn_end(void *user, int64_t now)
 {
 	flow_turn_end(((struct datapath *)user)->ft, now);
 }
@@ -238,9 +238,9 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.denied_user = dp,
 		.random = loop_random(),
 	};
-	struct loop_client client = {.deadline = flow_client_deadline,
-	                             .run = flow_client_run,
-	                             .turn_end = flow_client_turn_end,
+	struct loop_member member = {.deadline = flow_member_deadline,
+	                             .run = flow_member_run,
+	                             .turn_end = flow_member_turn_end,
 	                             .user = dp};
 
 	memcpy(fc.resolver_aliases, a->resolver_aliases,
@@ -255,7 +255,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		                 flows);
 	host_bind(dp->host, dp->ft);
 	flow_names_bind(dp->ft, dp->config->dns_refused);
-	loop_client_add(dp->loop, &client);
+	loop_member_add(dp->loop, &member);
 	return 0;
 }
 
@@ -310,7 +310,7 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
 	struct random_source random = loop_random();
-	struct loop_client client = {.deadline = sockets_deadline,
+	struct loop_member member = {.deadline = sockets_deadline,
 	                             .run = sockets_run,
 	                             .turn_end = sockets_turn_end};
 	struct sockets_config sc = {
@@ -332,8 +332,8 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->sockets)
 		return error_set(err, -ENOMEM, "no memory for %zu sockets",
 		                 flows);
-	client.user = dp->sockets;
-	loop_client_add(dp->loop, &client);
+	member.user = dp->sockets;
+	loop_member_add(dp->loop, &member);
 	return 0;
 }
 
@@ -500,7 +500,7 @@ static void stop_run(void *user, int64_t now)
 
 static int serve(struct datapath *dp, struct error *err)
 {
-	struct loop_client client = {.deadline = stop_deadline,
+	struct loop_member member = {.deadline = stop_deadline,
 	                             .run = stop_run,
 	                             .turn_end = stop_turn_end,
 	                             .user = dp};
@@ -508,7 +508,7 @@ static int serve(struct datapath *dp, struct error *err)
 	int rc;
 
 	loop_handle(dp->loop, LOOP_MONITOR, on_monitor, dp);
-	loop_client_add(dp->loop, &client);
+	loop_member_add(dp->loop, &member);
 	rc = loop_add(dp->loop, dp->monitor_fd, EPOLLIN, ref);
 	if (rc < 0)
 		return error_set(err, rc, "cannot watch the monitor: ");

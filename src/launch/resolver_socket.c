@@ -18,20 +18,20 @@
 #define READS_A_TURN 32u
 
 /*
- * Client numbers: top bit, then kind, generation, index. A generation is
+ * Asker numbers: top bit, then kind, generation, index. A generation is
  * used once, so an answer that comes late finds nobody.
  */
-#define CLIENT_BIT (UINT64_C(1) << 63)
-#define CLIENT_TCP (UINT64_C(1) << 62)
+#define ASKER_BIT (UINT64_C(1) << 63)
+#define ASKER_TCP (UINT64_C(1) << 62)
 
-struct udp_client {
+struct udp_asker {
 	uint32_t gen;
 	int fd; /* borrowed from sockets[] */
 	socklen_t peer_len;
 	struct sockaddr_storage peer;
 };
 
-struct tcp_client {
+struct tcp_asker {
 	uint32_t gen;
 	int fd; /* -1: free */
 	size_t len;
@@ -46,9 +46,9 @@ struct resolver_sockets {
 		bool tcp;
 	} sockets[SOCKETS_MAX];
 	size_t nsockets;
-	uint32_t gen, next_client;
-	struct udp_client clients[CLIENTS_MAX];
-	struct tcp_client conns[CONNS_MAX];
+	uint32_t gen, next_asker;
+	struct udp_asker askers[CLIENTS_MAX];
+	struct tcp_asker conns[CONNS_MAX];
 };
 
 static uint32_t next_gen(struct resolver_sockets *rs)
@@ -57,9 +57,9 @@ static uint32_t next_gen(struct resolver_sockets *rs)
 	return rs->gen;
 }
 
-static uint64_t client_of(uint64_t kind, uint32_t gen, size_t index)
+static uint64_t asker_of(uint64_t kind, uint32_t gen, size_t index)
 {
-	return CLIENT_BIT | kind | (uint64_t)gen << 32 | index;
+	return ASKER_BIT | kind | (uint64_t)gen << 32 | index;
 }
 
 /* #syscalls recvfrom */
@@ -68,8 +68,8 @@ static void read_udp(struct resolver_sockets *rs, int fd, int64_t now)
 	uint8_t msg[QUERY_MAX];
 
 	for (unsigned int i = 0; i < READS_A_TURN; i++) {
-		uint32_t at = rs->next_client;
-		struct udp_client *c = &rs->clients[at];
+		uint32_t at = rs->next_asker;
+		struct udp_asker *c = &rs->askers[at];
 		ssize_t n;
 
 		c->peer_len = sizeof(c->peer);
@@ -80,18 +80,17 @@ static void read_udp(struct resolver_sockets *rs, int fd, int64_t now)
 			return;
 		c->fd = fd;
 		c->gen = next_gen(rs);
-		rs->next_client = (at + 1) % CLIENTS_MAX;
-		resolver_query(rs->resolver, client_of(0, c->gen, at), false,
+		rs->next_asker = (at + 1) % CLIENTS_MAX;
+		resolver_query(rs->resolver, asker_of(0, c->gen, at), false,
 		               msg, (size_t)n, now);
 	}
 }
 
-static void conn_close(struct resolver_sockets *rs, struct tcp_client *c)
+static void conn_close(struct resolver_sockets *rs, struct tcp_asker *c)
 {
 	size_t index = (size_t)(c - rs->conns);
 
-	resolver_client_gone(rs->resolver,
-	                     client_of(CLIENT_TCP, c->gen, index));
+	resolver_asker_gone(rs->resolver, asker_of(ASKER_TCP, c->gen, index));
 	loop_del(rs->loop, c->fd);
 	fd_close(&c->fd);
 	c->gen = 0;
@@ -104,7 +103,7 @@ static void accept_conn(struct resolver_sockets *rs, int listener)
 		accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	for (uint32_t i = 0; fd >= 0 && i < CONNS_MAX; i++) {
-		struct tcp_client *c = &rs->conns[i];
+		struct tcp_asker *c = &rs->conns[i];
 		struct loop_ref ref = {LOOP_RESOLVER, SOCKETS_MAX + i, 0};
 
 		if (c->fd >= 0)
@@ -115,11 +114,11 @@ static void accept_conn(struct resolver_sockets *rs, int listener)
 			c->fd = fd_take(&fd);
 		return;
 	}
-	/* all in use: closed, the client asks again */
+	/* all in use: closed, the asker asks again */
 }
 
-/* Hands on what is whole. False: this cannot be a client of DNS. */
-static bool take_queries(struct resolver_sockets *rs, struct tcp_client *c,
+/* Hands on what is whole. False: this cannot be a asker of DNS. */
+static bool take_queries(struct resolver_sockets *rs, struct tcp_asker *c,
                          int64_t now)
 {
 	size_t index = (size_t)(c - rs->conns);
@@ -136,13 +135,13 @@ static bool take_queries(struct resolver_sockets *rs, struct tcp_client *c,
 		memcpy(msg, c->query + 2, n);
 		c->len -= 2 + n;
 		memmove(c->query, c->query + 2 + n, c->len);
-		resolver_query(rs->resolver, client_of(CLIENT_TCP, gen, index),
+		resolver_query(rs->resolver, asker_of(ASKER_TCP, gen, index),
 		               true, msg, n, now);
 	}
 	return true;
 }
 
-static void read_tcp(struct resolver_sockets *rs, struct tcp_client *c,
+static void read_tcp(struct resolver_sockets *rs, struct tcp_asker *c,
                      int64_t now)
 {
 	ssize_t n = recv(c->fd, c->query + c->len, sizeof(c->query) - c->len,
@@ -168,7 +167,7 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	if (index >= SOCKETS_MAX + CONNS_MAX)
 		return;
 	if (index >= SOCKETS_MAX) {
-		struct tcp_client *c = &rs->conns[index - SOCKETS_MAX];
+		struct tcp_asker *c = &rs->conns[index - SOCKETS_MAX];
 
 		if (c->fd >= 0 && c->gen == gen)
 			read_tcp(rs, c, now);
@@ -180,17 +179,17 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 }
 
 /* #syscalls sendto sendmsg */
-void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t client,
+void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t asker,
                              const void *msg, size_t len)
 {
-	uint32_t index = (uint32_t)client,
-		 gen = (uint32_t)(client >> 32) & 0xffffff;
+	uint32_t index = (uint32_t)asker,
+		 gen = (uint32_t)(asker >> 32) & 0xffffff;
 	uint8_t head[2] = {(uint8_t)(len >> 8), (uint8_t)len};
 	struct iovec iov[2] = {{head, 2}, {NULL, len}};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 2};
 
-	if (!(client & CLIENT_TCP)) {
-		struct udp_client *c = &rs->clients[index % CLIENTS_MAX];
+	if (!(asker & ASKER_TCP)) {
+		struct udp_asker *c = &rs->askers[index % CLIENTS_MAX];
 
 		if (c->gen != gen)
 			return;
@@ -203,7 +202,7 @@ void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t client,
 	if (index >= CONNS_MAX || rs->conns[index].gen != gen)
 		return;
 	memcpy(&iov[1].iov_base, &msg, sizeof(msg)); /* only read */
-	/* a client that does not take its answer whole is no client */
+	/* a asker that does not take its answer whole is no asker */
 	if (sendmsg(rs->conns[index].fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) !=
 	    (ssize_t)(2 + len))
 		conn_close(rs, &rs->conns[index]);

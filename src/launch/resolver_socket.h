@@ -21,8 +21,8 @@ void resolver_sockets_free(struct resolver_sockets *rs);
 /* Takes fd over, also on failure: a bound UDP socket or a TCP listener. */
 _must_check_ int resolver_sockets_add(struct resolver_sockets *rs, int fd,
                                       bool tcp);
-/* resolver_ops.answer() for the clients with the top bit set */
-void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t client,
+/* resolver_ops.answer() for the askers with the top bit set */
+void resolver_sockets_answer(struct resolver_sockets *rs, uint64_t asker,
                              const void *msg, size_t len);
 
 #endif

@@ -295,14 +295,14 @@ struct link *link_new(const struct stack_config *config,
 
 int link_start(struct link *l, struct flow_table *ft)
 {
-	struct loop_client client = {.deadline = link_deadline,
+	struct loop_member member = {.deadline = link_deadline,
 	                             .run = link_run,
 	                             .turn_end = link_turn_end,
 	                             .user = l};
 	struct loop_ref ref = {.kind = LOOP_FRAME_PORT};
 
 	l->ft = ft;
-	loop_client_add(l->loop, &client);
+	loop_member_add(l->loop, &member);
 	loop_handle(l->loop, LOOP_FRAME_PORT, on_port, l);
 	return loop_add(l->loop, l->port->fd, EPOLLIN, ref);
 }

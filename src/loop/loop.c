@@ -3,11 +3,11 @@
 /*
  * THEORY
  * `loop_run` turns: wait for events no longer than the earliest deadline of
- * the clients, dispatch each event by its kind to the one handler of that
- * kind, run the clients whose deadline passed, then every turn_end hook.
+ * the members, dispatch each event by its kind to the one handler of that
+ * kind, run the members whose deadline passed, then every turn_end hook.
  * Events carry `struct loop_ref` packed into 64 bits: 8 bits kind, 24 bits
  * generation, 32 bits index. Refused: pointers in events, more than
- * `LOOP_CLIENTS_MAX` clients. Cost: one epoll_pwait2 a turn, no allocation.
+ * `LOOP_MEMBERS_MAX` members. Cost: one epoll_pwait2 a turn, no allocation.
  */
 #include "loop/loop.h"
 
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOP_CLIENTS_MAX 8
+#define LOOP_MEMBERS_MAX 8
 #define LOOP_BATCH 64
 #define LOOP_GEN_MASK 0xffffffu
 
@@ -27,8 +27,8 @@ struct loop {
 	int epoll_fd;
 	bool stop;
 	int64_t now_ns;
-	size_t nclients;
-	struct loop_client clients[LOOP_CLIENTS_MAX];
+	size_t nmembers;
+	struct loop_member members[LOOP_MEMBERS_MAX];
 	struct {
 		loop_handler *fn;
 		void *user;
@@ -101,10 +101,10 @@ void loop_handle(struct loop *loop, enum loop_kind kind, loop_handler *handler,
 	loop->handlers[kind].user = user;
 }
 
-void loop_client_add(struct loop *loop, const struct loop_client *client)
+void loop_member_add(struct loop *loop, const struct loop_member *member)
 {
-	assert(loop->nclients < LOOP_CLIENTS_MAX);
-	loop->clients[loop->nclients++] = *client;
+	assert(loop->nmembers < LOOP_MEMBERS_MAX);
+	loop->members[loop->nmembers++] = *member;
 }
 
 static struct epoll_event event_pack(uint32_t events, struct loop_ref ref)
@@ -149,8 +149,8 @@ static int64_t earliest_deadline(const struct loop *loop)
 {
 	int64_t best = TIME_NEVER;
 
-	for (size_t i = 0; i < loop->nclients; i++) {
-		const struct loop_client *c = &loop->clients[i];
+	for (size_t i = 0; i < loop->nmembers; i++) {
+		const struct loop_member *c = &loop->members[i];
 		int64_t at = c->deadline ? c->deadline(c->user) : TIME_NEVER;
 
 		if (at < best)
@@ -202,15 +202,15 @@ int loop_run(struct loop *loop)
 		loop->now_ns = loop_clock();
 		for (int i = 0; i < n; i++)
 			dispatch(loop, &events[i]);
-		for (size_t i = 0; i < loop->nclients; i++) {
-			const struct loop_client *c = &loop->clients[i];
+		for (size_t i = 0; i < loop->nmembers; i++) {
+			const struct loop_member *c = &loop->members[i];
 
 			if (c->run && c->deadline &&
 			    c->deadline(c->user) <= loop->now_ns)
 				c->run(c->user, loop->now_ns);
 		}
-		for (size_t i = 0; i < loop->nclients; i++) {
-			const struct loop_client *c = &loop->clients[i];
+		for (size_t i = 0; i < loop->nmembers; i++) {
+			const struct loop_member *c = &loop->members[i];
 
 			if (c->turn_end)
 				c->turn_end(c->user, loop->now_ns);

@@ -44,11 +44,11 @@ typedef void loop_handler(void *user, uint32_t index, uint32_t gen,
                           uint32_t events, int64_t now);
 
 /*
- * struct loop_client - a room with timers or per-turn work. deadline()
+ * struct loop_member - a room with timers or per-turn work. deadline()
  * returns the next time run() wants to be called (TIME_NEVER: none);
  * turn_end(), where given, runs after each batch of events.
  */
-struct loop_client {
+struct loop_member {
 	int64_t (*deadline)(void *user);
 	void (*run)(void *user, int64_t now);
 	void (*turn_end)(void *user, int64_t now);
@@ -62,8 +62,8 @@ void loop_free(struct loop *loop);
 /* One handler a kind, set before the first event of that kind. */
 void loop_handle(struct loop *loop, enum loop_kind kind, loop_handler *handler,
                  void *user);
-/* At most 8 clients; borrowed until the loop goes. */
-void loop_client_add(struct loop *loop, const struct loop_client *client);
+/* At most 8 members; borrowed until the loop goes. */
+void loop_member_add(struct loop *loop, const struct loop_member *member);
 
 /* The loop borrows fd; remove it (or close it) before its number is reused. */
 _must_check_ int loop_add(struct loop *loop, int fd, uint32_t events,

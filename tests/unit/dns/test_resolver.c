@@ -584,7 +584,7 @@ static void bounded_and_absorbed(void **state)
 	assert_int_equal(rig->answers, 1);
 	assert_int_equal(rcode_of(rig), DNS_SERVFAIL);
 	for (unsigned int i = 0; i < SLOTS; i++)
-		resolver_client_gone(rig->r, i);
+		resolver_asker_gone(rig->r, i);
 	pass(rig, 10 * S);
 	assert_int_equal(rig->answers, 1);
 	ask_as(rig, 100, false, 9, "www.example.org", DNS_A, -1);

@@ -73,7 +73,7 @@ void resolver_query(struct resolver *r, uint64_t client, bool tcp,
 		                     r->answer_len, now);
 }
 
-void resolver_client_gone(struct resolver *r, uint64_t client)
+void resolver_asker_gone(struct resolver *r, uint64_t client)
 {
 	(void)client;
 	r->gone++;

@@ -62,7 +62,7 @@ static void udp_asks_and_answers(void **state)
 		assert_int_equal(k.delivered, i + 1);
 		assert_true(endpoint_equal(&k.last_tuple.host, &t.host));
 		assert_memory_equal(k.data, "response", 8);
-		assert_true(FLOW_IS_CLIENT(r.last_client));
+		assert_true(FLOW_IS_ASKER(r.last_client));
 	}
 	assert_int_equal(k.udp_opens, 0);
 	/* a late answer to a flow that went finds nothing */

@@ -164,7 +164,7 @@ static void start(bool use_peek_off)
 	struct flow_rooms rooms = {.frontend = &frontend,
 	                           .host = host_ops(),
 	                           .random = loop_random()};
-	struct loop_client client = {
+	struct loop_member client = {
 		.deadline = deadline, .run = run, .turn_end = turn_end};
 	struct error err;
 
@@ -176,7 +176,7 @@ static void start(bool use_peek_off)
 	h.host = rooms.host_user = host_new(&hc, h.loop);
 	h.ft = flow_table_new(&fc, &rooms);
 	host_bind(h.host, h.ft);
-	loop_client_add(h.loop, &client);
+	loop_member_add(h.loop, &client);
 }
 
 static void finish(void)
@@ -194,7 +194,7 @@ void resolver_query(struct resolver *r, uint64_t client, bool tcp,
 	(void)r, (void)client, (void)tcp, (void)msg, (void)len, (void)now;
 }
 
-void resolver_client_gone(struct resolver *r, uint64_t client)
+void resolver_asker_gone(struct resolver *r, uint64_t client)
 {
 	(void)r, (void)client;
 }

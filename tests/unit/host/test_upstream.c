@@ -237,7 +237,7 @@ static int setup(void **state)
 	};
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct random_source random = loop_random();
-	struct loop_client client = {deadline, run, NULL, rig};
+	struct loop_member client = {deadline, run, NULL, rig};
 
 	rig->loop = loop_new();
 	rig->up = upstream_new(rig->loop, config.max_queries);
@@ -248,7 +248,7 @@ static int setup(void **state)
 	rig->at.addr = addr_ip4(127, 0, 0, 1);
 	serve(rig);
 	loop_handle(rig->loop, LOOP_CONTROL, on_server, rig);
-	loop_client_add(rig->loop, &client);
+	loop_member_add(rig->loop, &client);
 	assert_int_equal(loop_add(rig->loop, rig->udp, EPOLLIN,
 	                          (struct loop_ref){LOOP_CONTROL, 0, 0}),
 	                 0);
