@@ -85,12 +85,19 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	bool has_port = q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP;
 	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
 	char addr[ADDR_TEXT_MAX];
-	uint8_t key[19];
+	char key[POLICY_NAME_MAX + 20] = {0};
+	size_t len = 16;
 
-	memcpy(key, q->host.addr.b, 16);
-	memcpy(key + 16, &q->host.port, 2);
-	key[18] = q->proto;
-	if (!is_news(ft, key, sizeof(key)) || !may_say(ft, now))
+	/* once a name, not once for each of its addresses */
+	if (a->name && !a->guarded && a->cls == POLICY_CLASS_OPEN) {
+		len = strnlen(a->name, POLICY_NAME_MAX);
+		memcpy(key, a->name, len);
+	} else {
+		memcpy(key, q->host.addr.b, len);
+	}
+	memcpy(key + len, &q->host.port, 2);
+	key[len + 2] = (char)q->proto;
+	if (!is_news(ft, key, len + 3) || !may_say(ft, now))
 		return;
 	addr_format(&q->host.addr, addr);
 	if (a->name && has_port)
