@@ -67,10 +67,11 @@ static struct flow *open_flow(struct flow_table *ft, enum flow_kind kind,
 		f->flags |= FLOW_F_INTERNAL;
 		return f;
 	}
-	flow_take_pin(ft, f);
+	flow_take_pin(ft, f, now);
 	*err = open_host(ft, f, &final);
 	if (*err < 0) {
 		ft->stats.refused++;
+		f->err = (int16_t)*err;
 		flow_end(ft, f, false);
 		return NULL;
 	}
@@ -125,6 +126,7 @@ int flow_udp_send(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return rc;
 	ft->stats.bytes_app_host += len;
+	watch_bytes(ft, f, len, 0);
 	if (f->flags & FLOW_F_INTERNAL) {
 		ask_resolver(ft, f, data, len, segment_len, now);
 		return 0;
@@ -144,6 +146,7 @@ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return rc;
 	ft->stats.bytes_app_host += len;
+	watch_bytes(ft, f, len, 0);
 	return ft->rooms.host->echo_send(ft->rooms.host_user, &f->host, seq,
 	                                 data, len, ttl);
 }
@@ -175,6 +178,7 @@ void flow_host_datagram(struct flow_table *ft, struct flow_id id,
 	f->flags |= FLOW_F_REPLIED;
 	flow_list_move(ft, f, (enum flow_list)f->list, now);
 	ft->stats.bytes_host_app += len;
+	watch_bytes(ft, f, 0, len);
 	t = f->t;
 	ft->rooms.frontend->udp_deliver(ft->rooms.frontend_user, f->app_ref, &t,
 	                                data, len, segment_len, now);
@@ -208,6 +212,7 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
 	f->flags |= FLOW_F_REPLIED;
 	flow_list_move(ft, f, (enum flow_list)f->list, now);
 	ft->stats.bytes_host_app += len;
+	watch_bytes(ft, f, 0, len);
 	t = f->t;
 	ft->rooms.frontend->echo_deliver(ft->rooms.frontend_user, f->app_ref,
 	                                 &t, seq, data, len, now);
@@ -226,6 +231,7 @@ void flow_resolver_answer(struct flow_table *ft, uint64_t asker, bool tcp,
 		return;
 	}
 	ft->stats.bytes_host_app += len;
+	watch_bytes(ft, f, 0, len);
 	if (tcp) {
 		dns_tcp_answer(ft, f, msg, len, now);
 		return;

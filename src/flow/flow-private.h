@@ -77,6 +77,17 @@ struct denied {
 
 struct dns_tcp;
 
+/* struct flow_watch - what the log needs of a slot beyond struct flow; there
+ * only when there is a log. id 0: not an opened flow */
+struct flow_watch {
+	uint64_t id;
+	int64_t opened_ns;
+	uint64_t bytes_app_host, bytes_host_app;
+	struct endpoint host; /* final, as it was judged */
+	uint32_t rule;
+	char name[POLICY_NAME_MAX + 1];
+};
+
 struct flow_table {
 	struct flow_config config;
 	struct flow_rooms rooms;
@@ -92,6 +103,9 @@ struct flow_table {
 	struct flow_stats stats;
 	struct denied denied;
 	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */
+	struct endpoint judged_host;
+	struct flow_watch *watch; /* by slot; NULL: no log */
+	uint64_t watch_id;
 	struct log_limit impossible_limit;
 	struct dns_tcp *dns_tcp;
 	bool closed;
@@ -129,8 +143,8 @@ enum flow_route {
 };
 enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
                            uint8_t proto, struct endpoint *final, int64_t now);
-/* flow_take_pin() - f is the flow that was judged last */
-void flow_take_pin(struct flow_table *ft, struct flow *f);
+/* flow_take_pin() - f is the flow that was judged last, and opens now */
+void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now);
 uint8_t flow_kind_proto(enum flow_kind kind);
 
 /* denied.c */
@@ -142,6 +156,25 @@ void denied_tell_name(struct flow_table *ft, const char *name,
                       int64_t now);
 int64_t denied_deadline(const struct flow_table *ft);
 void denied_run(struct flow_table *ft, int64_t now, bool last);
+
+/* watch.c: the log's view of flows; all do nothing without rooms.log */
+_must_check_ int watch_init(struct flow_table *ft);
+void watch_fini(struct flow_table *ft);
+void watch_open(struct flow_table *ft, const struct flow *f, int64_t now);
+void watch_close(struct flow_table *ft, const struct flow *f, int64_t now);
+void watch_denied(struct flow_table *ft, const struct policy_question *q,
+                  const struct policy_answer *a);
+void watch_denied_name(struct flow_table *ft, const char *name,
+                       const struct addr *addr, const struct policy_answer *a,
+                       int64_t now);
+static inline void watch_bytes(struct flow_table *ft, const struct flow *f,
+                               size_t app_host, size_t host_app)
+{
+	if (ft->watch) {
+		ft->watch[f - ft->slots].bytes_app_host += app_host;
+		ft->watch[f - ft->slots].bytes_host_app += host_app;
+	}
+}
 
 /* dns_tcp.c: port 53/tcp of the resolver, without a host socket */
 _must_check_ int dns_tcp_init(struct flow_table *ft);

@@ -10,6 +10,7 @@
 
 struct policy;   /* policy/policy.h */
 struct resolver; /* dns/resolver.h */
+struct flowlog;  /* observe/flowlog.h */
 
 /* Index and generation of a flow; gen is 1..2^24-1, 0 is "no flow". */
 struct flow_id {
@@ -71,6 +72,7 @@ struct flow_rooms {
 	 */
 	void (*denied)(void *user, const char *line);
 	void *denied_user;
+	struct flowlog *log; /* NULL: nothing is written down */
 	struct random_source random;
 };
 
@@ -185,5 +187,7 @@ struct flow_stats {
 	size_t app_open; /* TCP flows whose app side has not ended yet */
 };
 const struct flow_stats *flow_stats(struct flow_table *ft);
+/* flow_log_end() - the run is over: what is open is logged as closed now */
+void flow_log_end(struct flow_table *ft, int64_t now);
 
 #endif

@@ -72,15 +72,18 @@ enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
 	}
 	if (a.action == POLICY_ALLOW) {
 		ft->judged = a;
+		ft->judged_host = *final;
 		return FLOW_ROUTE_HOST;
 	}
 	ft->stats.denied++;
+	watch_denied(ft, &q, &a);
 	denied_tell(ft, &q, &a, now);
 	return FLOW_ROUTE_DENIED;
 }
 
-void flow_take_pin(struct flow_table *ft, struct flow *f)
+void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now)
 {
 	f->pin = ft->judged.pin;
 	policy_hold(ft->rooms.policy, f->pin);
+	watch_open(ft, f, now);
 }

@@ -50,6 +50,7 @@ static enum resolver_verdict gate(void *user, const char *name,
 	if (a.action == POLICY_ALLOW)
 		return a.by_name ? RESOLVER_PASS_PLAIN : RESOLVER_PASS;
 	ft->stats.denied++;
+	watch_denied_name(ft, name, NULL, &a, now);
 	if (!is_echo(&ft->denied.names, name)) {
 		remember(&ft->denied.names, name);
 		denied_tell_name(ft, name, NULL, &a, now);
@@ -66,6 +67,7 @@ static bool judge(void *user, const char *name, const struct addr *addr,
 	if (policy_learn(ft->rooms.policy, name, addr, ttl, local, now, &a))
 		return true;
 	ft->stats.denied++;
+	watch_denied_name(ft, name, addr, &a, now);
 	denied_tell_name(ft, name, addr, &a, now);
 	return false;
 }

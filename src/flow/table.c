@@ -70,7 +70,7 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	/* calloc of this size is a mapping: untouched slots cost nothing */
 	ft->slots = calloc(ft->nslots, sizeof(*ft->slots));
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
-	    dns_tcp_init(ft) < 0) {
+	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}
@@ -87,6 +87,7 @@ void flow_table_free(struct flow_table *ft)
 			ft->rooms.host->close(
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
+	watch_fini(ft);
 	dns_tcp_fini(ft);
 	flow_hash_fini(ft);
 	free(ft->slots);
@@ -299,6 +300,7 @@ void flow_turn_end(struct flow_table *ft, int64_t now)
 		struct flow *f = &ft->slots[at];
 		uint32_t next = f->next;
 
+		watch_close(ft, f, now);
 		if (f->host.fd >= 0)
 			ft->rooms.host->close(ft->rooms.host_user, &f->host,
 			                      f->reset);

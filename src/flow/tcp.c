@@ -41,12 +41,13 @@ static int open_host(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return -EMFILE;
 	f->state = FLOW_CONNECTING;
-	flow_take_pin(ft, f);
+	flow_take_pin(ft, f, now);
 	ft->connecting++;
 	*id = flow_id_of(ft, f);
 	rc = ft->rooms.host->tcp_connect(ft->rooms.host_user, *id, &f->host,
 	                                 final);
 	if (rc < 0 && rc != -EINPROGRESS) {
+		f->err = (int16_t)rc;
 		flow_end(ft, f, true);
 		return rc;
 	}
@@ -117,6 +118,7 @@ ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
 	n = ft->rooms.host->tcp_write(ft->rooms.host_user, &f->host, data, len);
 	if (n >= 0) {
 		ft->stats.bytes_app_host += (uint64_t)n;
+		watch_bytes(ft, f, (size_t)n, 0);
 		if ((size_t)n < len)
 			f->flags |= FLOW_F_BLOCKED;
 		return n;
@@ -166,6 +168,7 @@ void flow_tcp_consume(struct flow_table *ft, struct flow_id id, uint32_t n)
 		return;
 	}
 	ft->stats.bytes_host_app += n;
+	watch_bytes(ft, f, 0, n);
 	ft->rooms.host->tcp_consume(ft->rooms.host_user, &f->host, n);
 }
 
@@ -215,6 +218,7 @@ void flow_host_connected(struct flow_table *ft, struct flow_id id, int err,
 	ref = f->app_ref;
 	if (err < 0) {
 		ft->stats.refused++;
+		f->err = (int16_t)err;
 		flow_end(ft, f, true);
 		ft->rooms.frontend->tcp_refused(ft->rooms.frontend_user, ref,
 		                                err, now);

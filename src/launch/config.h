@@ -51,8 +51,15 @@ struct sandbox_config {
 	 * -1: none. The datapath must keep them.
 	 */
 	int log_fd, debug_log_fd, panic_log_fd;
-	bool no_filter; /* --no-filter: no seccomp filter on CMD */
-	bool map_root;  /* --map-root */
+	/*
+	 * Where the datapath writes what happened to flows, -1: nowhere; a
+	 * file or pipe, and a memory file for the report. flow_done_fd is a
+	 * pipe that only has to be held until the datapath is gone.
+	 */
+	int flow_log_fd, flow_memory_fd, flow_done_fd;
+	uint64_t flow_memory_room; /* bytes the memory file may take */
+	bool no_filter;            /* --no-filter: no seccomp filter on CMD */
+	bool map_root;             /* --map-root */
 	bool sockets_direct;
 	enum host_uds host_uds;
 	bool net_raw;        /* keep CAP_NET_RAW inside (with --map-root) */

@@ -23,9 +23,11 @@
 #include "launch/sockets_start.h"
 #include "link/link.h"
 #include "loop/loop.h"
+#include "observe/flowlog.h"
 #include "sockets/sockets.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -50,6 +52,7 @@ struct datapath {
 	struct policy *own_policy; /* made here where the config has none */
 	struct resolver *resolver;
 	struct upstream *upstream;
+	struct flowlog *log; /* NULL: nobody asked */
 	struct flow_table *ft;
 	struct host *host;
 	struct own_addr *own;
@@ -209,6 +212,27 @@ static size_t max_flows(const struct sandbox_config *c)
 	return MIN(want, room);
 }
 
+/* Only where somebody asked for it. */
+static int build_log(struct datapath *dp, struct error *err)
+{
+	const struct sandbox_config *c = dp->config;
+	struct flowlog_config lc = {
+		.sinks = {{.fd = c->flow_log_fd},
+	                  {.fd = c->flow_memory_fd,
+	                   .room = c->flow_memory_room}},
+		.wall_offset_ns = loop_wall_offset_ns(),
+	};
+	struct random_source random = loop_random();
+
+	if (c->flow_log_fd < 0 && c->flow_memory_fd < 0)
+		return 0;
+	/* the reader may go between poll(2) and write(2) */
+	(void)signal(SIGPIPE, SIG_IGN);
+	lc.run = random_u64(&random);
+	dp->log = flowlog_new(&lc);
+	return dp->log ? 0 : error_set(err, -ENOMEM, "no memory for the log");
+}
+
 static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -236,6 +260,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.resolver = dp->resolver,
 		.denied = on_denied,
 		.denied_user = dp,
+		.log = dp->log,
 		.random = loop_random(),
 	};
 	struct loop_member member = {.deadline = flow_member_deadline,
@@ -395,8 +420,10 @@ static int build(struct datapath *dp, struct error *err)
 	size_t flows = max_flows(dp->config);
 	int rc;
 
-	rc = dp->args->sockets ? build_sockets(dp, flows, err)
-	                       : build_link(dp, flows, err);
+	rc = build_log(dp, err);
+	if (!rc)
+		rc = dp->args->sockets ? build_sockets(dp, flows, err)
+		                       : build_link(dp, flows, err);
 	if (!rc)
 		rc = build_flow(dp, flows, err);
 	if (!rc)
@@ -567,7 +594,10 @@ static void teardown(struct datapath *dp)
 {
 	link_free(dp->link);
 	sockets_free(dp->sockets);
+	if (dp->ft)
+		flow_log_end(dp->ft, loop_clock());
 	flow_table_free(dp->ft);
+	flowlog_free(dp->log);
 	host_free(dp->host);
 	own_addr_free(dp->own);
 	resolver_sockets_free(dp->resolver_sockets);

@@ -243,9 +243,10 @@ void datapath_detach(const struct datapath_args *args, const int *keep,
                      size_t nkeep)
 {
 	const struct sandbox_config *c = args->config;
-	int all[16] = {args->monitor_fd, args->route_fd,  c->pcap_fd,
-	               c->log_fd,        c->debug_log_fd, c->panic_log_fd};
-	size_t n = 6;
+	int all[16] = {args->monitor_fd, args->route_fd,    c->pcap_fd,
+	               c->log_fd,        c->debug_log_fd,   c->panic_log_fd,
+	               c->flow_log_fd,   c->flow_memory_fd, c->flow_done_fd};
+	size_t n = 9;
 
 	for (size_t i = 0; i < nkeep && n < ARRAY_SIZE(all); i++)
 		all[n++] = keep[i];

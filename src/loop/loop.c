@@ -43,6 +43,16 @@ int64_t loop_clock(void)
 	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+int64_t loop_wall_offset_ns(void)
+{
+	struct timespec wall, mono;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (wall.tv_sec - mono.tv_sec) * NS_PER_S + wall.tv_nsec -
+	       mono.tv_nsec;
+}
+
 int64_t loop_now(const struct loop *loop)
 {
 	return loop->now_ns;

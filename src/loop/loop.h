@@ -80,6 +80,8 @@ int64_t loop_clock(void);
 _must_check_ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* loop_wall_offset_ns() - CLOCK_REALTIME - CLOCK_MONOTONIC, at this moment */
+int64_t loop_wall_offset_ns(void);
 /* loop_random() - getrandom(2) as a source; blocks only before the pool is
  * ready at boot. */
 struct random_source loop_random(void);
