@@ -4,6 +4,7 @@
 #define CLI_CLI_H
 
 #include "launch/config.h"
+#include "observe/report.h"
 
 struct verb;
 
@@ -47,6 +48,10 @@ struct cli {
 	bool host_settings_check, host_settings_must;
 	const char *platform;     /* -platform=..., NULL */
 	const char *moved_volume; /* -volume of two different places, NULL */
+	bool report, learn_merge;
+	enum report_format report_format;
+	const char *report_file, *learn_file;
+	int evidence_gone;        /* ends when the datapath is gone */
 	char *kept[CLI_KEPT_MAX]; /* from the environment; options point here */
 	size_t nkept;
 };
@@ -73,7 +78,11 @@ extern const struct verb cli_verbs[];
 extern const size_t cli_nverbs;
 const struct verb *cli_verb_find(const char *name);
 
+/* cli_do_settle() - all of `do` but the running; false: it was refused, and
+ * told */
+bool cli_do_settle(struct cli *c);
 int cli_do(struct cli *c);
+int cli_learn(struct cli *c);
 int cli_check(struct cli *c);
 int cli_why(struct cli *c);
 int cli_policy(struct cli *c);

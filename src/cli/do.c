@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* do.c - the verb `do`: settle what was written, then hand over to launch */
 #include "base/cleanup.h"
+#include "cli/evidence.h"
 #include "cli/help.h"
 #include "cli/logs.h"
 #include "cli/options.h"
@@ -208,19 +209,70 @@ static int settle(struct cli *c, struct error *err)
 	return 0;
 }
 
-int cli_do(struct cli *c)
+/* CMD's status is what counts; a report that fails is only told. */
+static void tell_report(struct cli *c, FILE *out)
+{
+	struct error err = {0};
+	struct report r;
+
+	if (evidence_report(c, &r, &err) < 0) {
+		log_error("no report: %s", err.text);
+		return;
+	}
+	evidence_print(c, &r, out);
+	report_fini(&r);
+}
+
+static int run_with_report(struct cli *c)
+{
+	_auto_fclose_ FILE *out = NULL;
+	struct error err = {0};
+	int status;
+
+	if (c->report_file) {
+		out = fopen(c->report_file, "we");
+		if (!out) {
+			error_set(&err, -errno,
+			          "--report-file: cannot open "
+			          "%s: ",
+			          c->report_file);
+			return cli_fail(&err);
+		}
+		c->report = true;
+	}
+	if (!c->report)
+		return launch_run(&c->config);
+	if (evidence_begin(c, &err) < 0)
+		return cli_fail(&err);
+	status = launch_run(&c->config);
+	/* after a refusal there is nothing to report */
+	if (status != EXIT_POSTERN)
+		tell_report(c, out ? out : stderr);
+	return status;
+}
+
+bool cli_do_settle(struct cli *c)
 {
 	struct error err = {0};
 
 	if (!c->rest || !*c->rest) {
 		help_verb(stderr, c->verb);
-		return EXIT_POSTERN;
+		return false;
 	}
-	if (settle(c, &err) < 0)
-		return cli_fail(&err);
+	if (settle(c, &err) < 0) {
+		(void)cli_fail(&err);
+		return false;
+	}
 	policy_set_offline(c->policy, c->config.offline);
 	c->config.policy = c->policy;
 	c->config.quiet = c->quiet;
 	c->config.argv = c->rest;
-	return launch_run(&c->config);
+	return true;
+}
+
+int cli_do(struct cli *c)
+{
+	if (!cli_do_settle(c))
+		return EXIT_POSTERN;
+	return run_with_report(c);
 }

@@ -12,14 +12,18 @@
 /* "  -m, --mtu BYTES         of CMD's interface" */
 static void print_option(FILE *f, const struct option *o)
 {
+	bool value = o->kind != OPTION_BOOL,
+	     optional = o->kind == OPTION_OPTIONAL;
 	char left[96];
 	int n;
 
-	n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
+	n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s%s",
 	             o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
 	             o->letter ? "," : " ", o->name,
-	             o->kind == OPTION_VALUE ? " " : "",
-	             o->kind == OPTION_VALUE ? o->value : "");
+	             optional ? "[="
+	             : value  ? " "
+	                      : "",
+	             value ? o->value : "", optional ? "]" : "");
 	if (n >= COLUMN)
 		fprintf(f, "%s\n%*s%s\n", left, COLUMN, "", o->help);
 	else
@@ -81,9 +85,12 @@ void help_verb(FILE *f, const struct verb *v)
 
 static void explain_option(const struct option *o)
 {
-	printf("--%s%s%s: %s\n", o->name,
-	       o->kind == OPTION_VALUE ? " " : "[=true|false]",
-	       o->kind == OPTION_VALUE ? o->value : "", o->help);
+	if (o->kind == OPTION_VALUE)
+		printf("--%s %s: %s\n", o->name, o->value, o->help);
+	else
+		printf("--%s[=%s]: %s\n", o->name,
+		       o->kind == OPTION_BOOL ? "true|false" : o->value,
+		       o->help);
 	if (o->letter)
 		printf("  short: -%c\n", o->letter);
 	if (o->choices)

@@ -197,3 +197,32 @@ bool judge_print(struct policy *p, const struct judge_item *asked, bool json)
 		printf("  it passes with %s\n", remedy);
 	return allowed;
 }
+
+struct policy *judge_policy_new(void)
+{
+	const struct random_source random = loop_random();
+	struct policy *p = policy_new();
+
+	if (p && policy_pins_init(p, POLICY_PINS_MAX, &random) < 0) {
+		policy_free(p);
+		return NULL;
+	}
+	if (p)
+		policy_deny_rest(p);
+	return p;
+}
+
+bool judge_passes(struct policy *p, const char *name,
+                  const struct policy_question *q)
+{
+	struct policy_answer a;
+
+	if (*name) {
+		policy_ask(p, name, &a);
+		if (a.action == POLICY_DENY ||
+		    !policy_learn(p, name, &q->host.addr, 3600, false, 0, &a))
+			return false;
+	}
+	policy_decide(p, q, &a);
+	return a.action == POLICY_ALLOW;
+}

@@ -5,6 +5,16 @@
 
 #include "policy/policy.h"
 
+/*
+ * judge_policy_new() - an empty policy that denies what no rule allows, and
+ * can learn names; NULL: no memory
+ */
+struct policy *judge_policy_new(void);
+/* judge_passes() - would this flow pass, to a host known by name ("": by
+ * address alone)? */
+bool judge_passes(struct policy *p, const char *name,
+                  const struct policy_question *q);
+
 /* struct judge_item - one question; name "" where it is about an address */
 struct judge_item {
 	struct policy_question q;

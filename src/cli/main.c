@@ -12,6 +12,9 @@
 const struct verb cli_verbs[] = {
 	{"do", "run", OPTION_DO, false, cli_do, "[OPTION...] [--] CMD [ARG...]",
          "run CMD behind its own network"},
+	{"learn", NULL, OPTION_DO | OPTION_LEARN, false, cli_learn,
+         "-o FILE [OPTION...] [--] CMD [ARG...]",
+         "run CMD as do does, and write a policy of what it talked to"},
 	{"check", NULL, OPTION_CHECK, true, cli_check, "[OPTION...]",
          "say what this machine can do, and what to do about the rest"},
 	{"why", NULL, OPTION_WHY, true, cli_why,

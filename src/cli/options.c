@@ -220,6 +220,8 @@ static int apply_word(struct cli *c, const struct option *o, size_t index,
 			                 o->name, value);
 		return apply(c, o, index, flag ? "true" : "false", err);
 	}
+	if (!value && o->kind == OPTION_OPTIONAL)
+		value = "";
 	if (!value) {
 		if (!next)
 			return error_set(err, -EINVAL,
@@ -271,7 +273,7 @@ static int apply_letters(struct cli *c, const char *word, unsigned int where,
 			return -ENOENT;
 		if (o->kind == OPTION_VALUE && isdigit((unsigned char)s[1]))
 			break;
-		if (o->kind == OPTION_VALUE)
+		if (o->kind != OPTION_BOOL)
 			return -ENOENT;
 	}
 	for (const char *s = word + 1; *s; s++) {

@@ -6,8 +6,9 @@
 #include "cli/cli.h"
 
 enum option_kind {
-	OPTION_BOOL,  /* -x, -x=v; never -x v */
-	OPTION_VALUE, /* -x v, -x=v */
+	OPTION_BOOL,     /* -x, -x=v; never -x v */
+	OPTION_VALUE,    /* -x v, -x=v */
+	OPTION_OPTIONAL, /* -x, -x=v; never -x v */
 };
 
 /* enum option_where - where on the line an option may stand */
@@ -20,8 +21,9 @@ enum option_where {
 	OPTION_HELP = 32,
 	OPTION_VERSION = 64,
 	OPTION_COMPLETIONS = 128,
+	OPTION_LEARN = 256,
 };
-#define OPTION_EVERYWHERE 255u
+#define OPTION_EVERYWHERE 511u
 
 enum option_group {
 	OPTION_GROUP_NETWORK,

@@ -2,6 +2,7 @@
 /* setters.c - what a written option does, one function a row */
 #include "cli/setters.h"
 #include "base/nearest.h"
+#include "cli/evidence.h"
 #include "cli/rules.h"
 #include "policy/names.h"
 
@@ -519,5 +520,35 @@ int set_volume(struct cli *c, const struct option *o, const char *value,
 	    (strlen(value + len + 1) != len ||
 	     strncmp(value, value + len + 1, len) != 0))
 		c->moved_volume = value; /* runsc_refusals() */
+	return 0;
+}
+
+/* --- evidence ------------------------------------------------------------ */
+
+/* A plain text: the string at o->at is value. */
+int set_text(struct cli *c, const struct option *o, const char *value,
+             struct error *err)
+{
+	(void)err;
+	*(const char **)(void *)((char *)c + o->at) = value;
+	return 0;
+}
+
+int set_log(struct cli *c, const struct option *o, const char *value,
+            struct error *err)
+{
+	(void)o;
+	return evidence_log_open(c, value, err);
+}
+
+int set_report(struct cli *c, const struct option *o, const char *value,
+               struct error *err)
+{
+	static const enum report_format formats[] = {REPORT_TEXT, REPORT_TEXT,
+	                                             REPORT_JSON, REPORT_MD};
+
+	(void)err;
+	c->report = true;
+	c->report_format = formats[choice_index(o->choices, value)];
 	return 0;
 }

@@ -225,6 +225,11 @@ const char *policy_rule_origin(const struct policy *p, uint32_t rule)
 	return p->rules[rule - 1].origin;
 }
 
+void policy_deny_rest(struct policy *p)
+{
+	p->has_allow = true;
+}
+
 bool policy_denies_rest(const struct policy *p)
 {
 	return p->has_allow || p->offline;

@@ -134,6 +134,8 @@ _must_check_ int policy_set_own(struct policy *p, const struct addr *own,
 uint32_t policy_rule_count(const struct policy *p);
 const char *policy_rule_text(const struct policy *p, uint32_t rule);
 const char *policy_rule_origin(const struct policy *p, uint32_t rule);
+/* policy_deny_rest() - as if there had been an allow that matches nothing */
+void policy_deny_rest(struct policy *p);
 /* policy_denies_rest() - was there an allow (or offline)? */
 bool policy_denies_rest(const struct policy *p);
 

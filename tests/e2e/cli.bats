@@ -130,8 +130,6 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		--upstream=socks5://127.0.0.1:1
 		--netem=delay
 		--rate=1m
-		--report
-		--log=x
 		-w x
 		--allow-unix=/x
 		--uplink=x

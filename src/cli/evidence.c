@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* evidence.c - the flow log, the report at exit, and what `learn` learns */
+#include "cli/evidence.h"
+#include "base/cleanup.h"
+#include "cli/judge.h"
+#include "cli/options.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Above what --preserve-fds is likely to name. */
+#define EVIDENCE_FD_LOWEST 100
+/* about 300 000 lines; more are counted and told as missing */
+#define EVIDENCE_BYTES_MAX (UINT64_C(64) << 20)
+#define EVIDENCE_WAIT_MS 3000
+
+/* Out of the way of the descriptors that CMD may keep; *fd is closed. */
+static int move_up(int *fd)
+{
+	int high = fcntl(*fd, F_DUPFD_CLOEXEC, EVIDENCE_FD_LOWEST);
+
+	if (high < 0)
+		return fd_take(fd);
+	fd_close(fd);
+	return high;
+}
+
+int evidence_log_open(struct cli *c, const char *spec, struct error *err)
+{
+	_auto_close_ int fd = -1;
+	int64_t n;
+	int flags;
+
+	if (!strncmp(spec, "fd:", 3)) {
+		if (option_parse_number(spec + 3, 0, INT_MAX, &n) < 0)
+			return error_set(err, -EINVAL,
+			                 "--log %s: write fd: and the number "
+			                 "of an open descriptor",
+			                 spec);
+		flags = fcntl((int)n, F_GETFL);
+		if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+			return error_set(err, -EBADF,
+			                 "--log %s: not open for writing",
+			                 spec);
+		fd = (int)n;
+		if (n <= 2) { /* stays where it is: it is CMD's as well */
+			fd = -1;
+			c->config.flow_log_fd = fcntl((int)n, F_DUPFD_CLOEXEC,
+			                              EVIDENCE_FD_LOWEST);
+			return 0;
+		}
+	} else {
+		fd = open(spec,
+		          O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+		                  O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+		          0600);
+		if (fd < 0)
+			return error_set(err, -errno,
+			                 "--log: cannot open %s: ", spec);
+	}
+	c->config.flow_log_fd = move_up(&fd);
+	return 0;
+}
+
+int evidence_begin(struct cli *c, struct error *err)
+{
+	int fd = memfd_create("postern-flows", MFD_CLOEXEC), ends[2];
+
+	if (fd < 0)
+		return error_set(err, -errno, "cannot make a memory file: ");
+	c->config.flow_memory_fd = move_up(&fd);
+	c->config.flow_memory_room = EVIDENCE_BYTES_MAX;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, -errno, "cannot make a pipe: ");
+	c->evidence_gone = move_up(&ends[0]);
+	c->config.flow_done_fd = move_up(&ends[1]);
+	return 0;
+}
+
+FILE *evidence_end(struct cli *c, struct error *err)
+{
+	struct pollfd p = {.fd = c->evidence_gone, .events = POLLIN};
+	_auto_close_ int memory = c->config.flow_memory_fd;
+	_auto_close_ int gone = c->evidence_gone;
+	FILE *f;
+
+	(void)gone;
+	/* the last holder of the other end is the datapath */
+	fd_close(&c->config.flow_done_fd);
+	if (poll(&p, 1, EVIDENCE_WAIT_MS) == 0)
+		log_warn("the last flows are still on their way; the report "
+		         "may lack them");
+	c->config.flow_memory_fd = c->evidence_gone = -1;
+	if (lseek(memory, 0, SEEK_SET) < 0 || !(f = fdopen(memory, "r"))) {
+		error_set(err, -errno, "cannot read the memory file: ");
+		return NULL;
+	}
+	(void)fd_take(&memory);
+	return f;
+}
+
+int evidence_report(struct cli *c, struct report *r, struct error *err)
+{
+	_auto_fclose_ FILE *log = evidence_end(c, err);
+
+	if (!log)
+		return err->code;
+	return report_read(r, log, err);
+}
+
+/* --- the policy of a run ------------------------------------------------- */
+
+/* A rule about the row: by name, or by address; tcp is said, to be narrow. */
+static void rule_of(const struct report_row *row, bool by_name, char buf[320])
+{
+	struct report_row part = *row;
+	char target[300];
+
+	if (!by_name)
+		part.name[0] = '\0';
+	report_target(&part, target);
+	snprintf(buf, 320, "%s%s", target,
+	         !strcmp(row->proto, "tcp") ? "/tcp" : "");
+}
+
+/* Does it pass now? Asked of the matcher that enforces. */
+static bool passes(struct policy *p, const struct report_row *row)
+{
+	struct judge_item item;
+	char text[320];
+
+	rule_of(row, false, text);
+	if (judge_parse(text, 0, &item, NULL) < 0)
+		return true; /* nothing a rule could speak of */
+	return judge_passes(p, row->name, &item.q);
+}
+
+static int add_rule(struct policy *p, const struct report_row *row,
+                    bool by_name, char **line)
+{
+	char rule[320], up[16], down[16];
+
+	rule_of(row, by_name, rule);
+	if (policy_add(p, POLICY_ALLOW, rule, NULL) < 0)
+		return 0;
+	if (asprintf(line, "allow %-40s # %llu flow%s, %s sent, %s got", rule,
+	             (unsigned long long)row->count, row->count == 1 ? "" : "s",
+	             report_bytes(row->bytes_app_host, up),
+	             report_bytes(row->bytes_host_app, down)) < 0)
+		return -ENOMEM;
+	return 1;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int evidence_policy(const struct report *r, struct policy *p, FILE *f)
+{
+	/* a name that leads to a private address needs both rules */
+	char **lines = calloc(2 * r->n + 1, sizeof(*lines));
+	int n = 0, rc = 0;
+
+	for (size_t i = 0; lines && i < r->n && rc >= 0; i++) {
+		const struct report_row *row = &r->rows[i];
+
+		if (row->denied || passes(p, row))
+			continue;
+		if (row->name[0]) {
+			rc = add_rule(p, row, true, &lines[n]);
+			n += rc > 0;
+		}
+		if (rc >= 0 && !passes(p, row)) {
+			rc = add_rule(p, row, false, &lines[n]);
+			n += rc > 0;
+		}
+	}
+	if (lines)
+		qsort(lines, (size_t)n, sizeof(*lines), compare_text);
+	for (int i = 0; lines && i < n; i++) {
+		fprintf(f, "%s\n", lines[i]);
+		free(lines[i]);
+	}
+	free(lines);
+	return lines && rc >= 0 ? n : -1;
+}
+
+void evidence_print(const struct cli *c, const struct report *r, FILE *f)
+{
+	struct policy *p;
+
+	report_print(r, c->report_format, f);
+	if (c->report_format == REPORT_JSON)
+		return;
+	/* deny-rest from the start: what passes by default is written down */
+	p = judge_policy_new();
+	fputs(c->report_format == REPORT_MD
+	              ? "\n## A policy that allows what was allowed\n\n```\n"
+	              : "  a policy that allows what was allowed:\n",
+	      f);
+	if (!p || evidence_policy(r, p, f) < 0)
+		log_error("no memory for the policy");
+	if (c->report_format == REPORT_MD)
+		fputs("```\n", f);
+	policy_free(p);
+}

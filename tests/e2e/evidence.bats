@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# evidence.bats - the flow log, the report and what learn learns; against a
+# server on the host's loopback, under every frontend that works here
+
+bats_require_minimum_version 1.5.0
+
+setup_file()
+{
+	# an HTTP server at a port of its own
+	cd "$BATS_FILE_TMPDIR" || return
+	head -c 100000 /dev/zero >zeros
+	python3 -u - >port 2>/dev/null 3>&- <<-'END' &
+		import http.server, socketserver
+		class Server(socketserver.ThreadingTCPServer):
+		    daemon_threads = True
+		s = Server(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+		print(s.server_address[1], flush=True)
+		s.serve_forever()
+	END
+	echo $! >server.pid
+	load lib.bash
+	eventually test -s port
+	PORT=$(<port)
+	URL=http://10.0.2.2:$PORT
+	export PORT URL
+}
+
+teardown_file()
+{
+	kill "$(<"$BATS_FILE_TMPDIR/server.pid")"
+}
+
+setup()
+{
+	load lib.bash
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# p FRONTEND VERB WORD... - stdout in ./out, stderr in ./err
+p()
+{
+	local frontend=$1 verb=$2
+
+	shift 2
+	"$POSTERN" "$verb" --frontend="$frontend" "$@" >out 2>err </dev/null
+}
+
+# The frontends that run `true` here.
+frontends()
+{
+	local f
+
+	for f in link sockets; do
+		! "$POSTERN" do --frontend=$f -- true 2>/dev/null || echo $f
+	done
+}
+
+# every line is one of docs/flow-log.schema.json: the part of the standard
+# that the schema uses, so that no library is needed
+check_log()
+{
+	python3 - "$TOP/docs/flow-log.schema.json" "$1" <<-'END'
+		import json, re, sys
+		schema = json.load(open(sys.argv[1]))
+		def check(value, s, where):
+		    if "const" in s: assert value == s["const"], where
+		    if "enum" in s: assert value in s["enum"], where
+		    kind = {"string": str, "integer": int, "object": dict}.get(s.get("type"))
+		    if kind: assert type(value) is kind, where
+		    if "pattern" in s: assert re.search(s["pattern"], value), where
+		    if "minimum" in s: assert value >= s["minimum"], where
+		    if "maximum" in s: assert value <= s["maximum"], where
+		    if "maxLength" in s: assert len(value) <= s["maxLength"], where
+		    for key in s.get("required", ()): assert key in value, (where, key)
+		    if s.get("additionalProperties") is False:
+		        assert not set(value) - set(s["properties"]), where
+		    for key, sub in s.get("properties", {}).items():
+		        if key in value: check(value[key], sub, (where, key))
+		    if "oneOf" in s:
+		        good = 0
+		        for sub in s["oneOf"]:
+		            try: check(value, sub, where); good += 1
+		            except AssertionError: pass
+		        assert good == 1, where
+		lines = open(sys.argv[2]).read().splitlines()
+		assert lines, "an empty log"
+		for line in lines:
+		    check(json.loads(line), schema, line)
+	END
+}
+
+@test "the log has a line for what opened, what closed, what was denied" {
+	for f in $(frontends); do
+		rm -f log
+		p "$f" do --allow "127.0.0.1:$PORT" --log log -- \
+			curl -sS -o got "$URL/zeros"
+		[ "$(stat -c %s got)" = 100000 ]
+		run -7 p "$f" do --log log -- curl -sS "$URL/zeros"
+		run -6 p "$f" do --allow db.example --log log -- \
+			curl -sS http://other.example/
+		eventually grep -q '"event":"close"' log
+		check_log log
+		python3 - "$PORT" <<-'END'
+			import json, sys
+			lines = [json.loads(l) for l in open("log")]
+			assert len({l["run"] for l in lines}) == 3
+			end, = [l for l in lines if l["event"] == "close"]
+			assert end["host_port"] == int(sys.argv[1])
+			assert end["bytes_host_app"] > 100000, end
+			assert 50 < end["bytes_app_host"] < 1000, end
+			assert end["rule"].startswith("allow 127.0.0.1:"), end
+			deny = [l for l in lines if l["event"] == "deny"]
+			assert any("loopback" in l["reason"] for l in deny)
+			assert any(l.get("name") == "other.example" for l in deny)
+		END
+	done
+}
+
+@test "a pipe that nobody reads does not stop traffic" {
+	for f in $(frontends); do
+		mkfifo "pipe-$f"
+		exec 9<>"pipe-$f"
+		# fill it
+		dd if=/dev/zero of="pipe-$f" bs=4096 oflag=nonblock 2>/dev/null || :
+		"$POSTERN" do --frontend="$f" --allow "127.0.0.1:$PORT" \
+			--log fd:9 -- curl -sS -m 10 -o got "$URL/zeros"
+		[ "$(stat -c %s got)" = 100000 ]
+		exec 9>&-
+	done
+}
+
+@test "the report names peers, bytes, verdicts, and a policy" {
+	for f in $(frontends); do
+		p "$f" do --report --allow "127.0.0.1:$PORT" -- sh -c "
+			curl -sS -o a $URL/zeros; curl -sS -o b $URL/zeros
+			curl -sS http://10.0.2.2:1/ || :"
+		[ ! -s out ]
+		grep -Eq "allowed 127.0.0.1:$PORT +2 +[0-9]+ +20[0-9]k" err
+		grep -Eq 'denied +127.0.0.1:1 +1 ' err
+		grep -Eq "^allow 127.0.0.1:$PORT/tcp " err
+		p "$f" do --report=json --report-file r.json -- true
+		python3 -c 'import json; assert json.load(open("r.json"))["peers"] == []'
+		# the status is CMD's, report or not
+		run -9 p "$f" do --report -- sh -c 'exit 9'
+	done
+}
+
+@test "learn, review, enforce" {
+	for f in $(frontends); do
+		rm -f learned
+		p "$f" learn -o learned --allow "127.0.0.1:$PORT" -- \
+			curl -sS -o got "$URL/zeros"
+		grep -q "^allow 127.0.0.1:$PORT/tcp " learned
+		[ "$(grep -c ^allow learned)" = 1 ]
+		"$POSTERN" policy check learned
+		p "$f" do --policy learned -- curl -sS -o got "$URL/zeros"
+		run -7 p "$f" do --policy learned -- curl -sS http://10.0.2.2:1/
+		# never over a file, and never the same rule twice
+		cp learned before
+		run -125 p "$f" learn -o learned -- true
+		cmp learned before
+		p "$f" learn --merge -o learned --policy learned -- \
+			curl -sS -o got "$URL/zeros"
+		[ "$(grep -c ^allow learned)" = 1 ]
+	done
+}
