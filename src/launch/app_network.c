@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -69,6 +70,21 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
 	return rc;
 }
 
+/*
+ * The far end of a veth pair does not keep the app's namespace alive, as a tap
+ * does: what CMD has written last would be lost with it.
+ */
+static int send_network(const struct app_side *a, struct error *err)
+{
+	_auto_close_ int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int rc = fd < 0 ? -errno
+	                : message_send(a->monitor_fd, MSG_APP_NETWORK, 0, NULL,
+	                               0, fd);
+
+	return rc ? error_set(err, rc, "cannot hold the app's network: ") : 0;
+}
+
 /* May a veth pair do where this is what became of the tap device? */
 static bool tap_is_missing(int code)
 {
@@ -99,6 +115,8 @@ int app_network_port(const struct app_side *a, struct error *err)
 	rc = message_send(a->monitor_fd, MSG_FRAME_PORT, (int32_t)port.kind,
 	                  NULL, 0, port.fd);
 	frame_port_close(&port);
+	if (!rc && port.kind == FRAME_PORT_PACKET)
+		return send_network(a, err);
 	return rc ? error_set(err, rc, "cannot hand over the frame port: ") : 0;
 }
 

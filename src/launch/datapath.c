@@ -57,6 +57,7 @@ struct datapath {
 	struct host *host;
 	struct own_addr *own;
 	struct frame_port port;
+	int app_network; /* keeps the app's namespace while we drain */
 	struct link *link;
 	struct sockets *sockets;
 	struct sockets_handover handover;
@@ -452,6 +453,10 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 	if (head->kind == MSG_RESOLVER_SOCKET && *fd >= 0)
 		return resolver_sockets_add(dp->resolver_sockets, fd_take(fd),
 		                            head->a == 1);
+	if (head->kind == MSG_APP_NETWORK && *fd >= 0 && dp->app_network < 0) {
+		dp->app_network = fd_take(fd);
+		return 0;
+	}
 	return -EPROTO;
 }
 
@@ -608,6 +613,7 @@ static void teardown(struct datapath *dp)
 		frame_port_close(&dp->port);
 	loop_free(dp->loop);
 	fd_close(&dp->monitor_fd);
+	fd_close(&dp->app_network);
 	sockets_handover_close(&dp->handover);
 	free(dp);
 }
@@ -643,6 +649,7 @@ int datapath_main(const struct datapath_args *args)
 	dp->config = args->config;
 	dp->monitor_fd = args->monitor_fd;
 	dp->port.fd = -1;
+	dp->app_network = -1;
 	dp->stop_at = TIME_NEVER;
 	dp->handover.ours = dp->handover.theirs = -1;
 	if (start_app(dp, &err) < 0) {

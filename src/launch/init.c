@@ -284,6 +284,9 @@ static _Noreturn void init_begin(const struct app_side *a, int mapped_fd)
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)prctl(PR_SET_NAME, "postern-init", 0, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(a->not_ours); i++)
+		if (a->not_ours[i] >= 0)
+			close(a->not_ours[i]);
 	/* in a pid namespace the end of init is everybody's */
 	(void)prctl(PR_SET_PDEATHSIG, a->pid_ns ? SIGKILL : SIGTERM, 0, 0, 0);
 	if (!a->pid_ns)

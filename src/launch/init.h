@@ -23,6 +23,8 @@ struct app_side {
 	struct id_plan ids;
 	int monitor_fd;    /* the app side's end of its message pair, owned by
 	                      whoever starts it */
+	int not_ours[4];   /* descriptors of the monitor and the datapath that
+	                      the app's side must not hold open; -1: none */
 	sigset_t mask;     /* signals blocked when postern was started */
 	pid_t launched_as; /* postern's own pid */
 
@@ -50,6 +52,7 @@ struct app_side {
  * monitor_fd's other end, in this order:
  *
  *   MSG_FRAME_PORT      link: the port; one
+ *   MSG_APP_NETWORK     link: none or one
  *   MSG_RESOLVER_SOCKET link: none or several
  *   MSG_APP_READY       waits for MSG_START; one fd: CMD's pidfd
  *   MSG_APP_STOPPED     any number, once it runs

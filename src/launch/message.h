@@ -15,11 +15,12 @@ enum message_kind {
 	/* monitor -> datapath */
 	MSG_FRAME_PORT = 1,  /* link; a = enum frame_port_kind; one fd. Comes
 	                        from the app side and is passed on */
-	MSG_NOTIFY_FD,       /* sockets: the seccomp listener; one fd */
 	MSG_RESOLV_CONF,     /* text: the host's resolv.conf */
 	MSG_HOSTS,           /* text: the host's /etc/hosts */
 	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
 	                        resolver answers; a = 0 UDP, 1 TCP listener */
+	MSG_APP_NETWORK,     /* a socket of the app's namespace, to be kept: the
+	                        namespace lives on while it is open */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its

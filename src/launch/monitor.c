@@ -94,7 +94,7 @@ struct monitor {
 /* The first failure is the one that is told. */
 static void fail(struct monitor *m, int code, const char *text)
 {
-	if (!m->err.code)
+	if (m->phase != PHASE_OVER)
 		error_set(&m->err, code, "%s", text);
 	m->phase = PHASE_OVER;
 }
@@ -278,11 +278,23 @@ static int start_datapath(struct monitor *m, struct error *err)
 	return 0;
 }
 
+/* What the app's side inherits over fork and must let go of. */
+static void disown(struct monitor *m)
+{
+	int *fd = m->app.not_ours;
+
+	fd[0] = m->signal_fd;
+	fd[1] = m->app_fd;
+	fd[2] = m->datapath_fd;
+	fd[3] = m->datapath_end;
+}
+
 static int start_app(struct monitor *m, struct error *err)
 {
 	pid_t pid;
 
 	m->app.monitor_fd = m->app_end;
+	disown(m);
 	pid = app_side_start(&m->app, err);
 	if (pid == -EPERM || pid == -ENOSPC || pid == -EINVAL ||
 	    pid == -EUSERS) {
@@ -303,38 +315,63 @@ static int start_app(struct monitor *m, struct error *err)
 	return 0;
 }
 
-static int start(struct monitor *m, struct error *err)
+/* A pair whose first end, ours, does not block. */
+static int open_pair(int *ours, int *theirs, struct error *err)
 {
 	int pair[2], rc = message_pair(pair);
 
 	if (rc)
 		return error_set(err, rc, "cannot make a socket pair: ");
-	m->app_fd = pair[0];
-	m->app_end = pair[1];
+	*ours = pair[0];
+	*theirs = pair[1];
+	if (fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return error_set(err, -errno, "cannot set O_NONBLOCK: ");
+	return 0;
+}
+
+static int start(struct monitor *m, struct error *err)
+{
+	int rc = open_pair(&m->app_fd, &m->app_end, err);
+
+	if (rc)
+		return rc;
 	if (m->plan != MONITOR_SOCKETS) {
 		rc = start_app(m, err);
 		if (rc || m->plan == MONITOR_NONE)
 			return rc;
 	}
-	rc = message_pair(pair);
+	rc = open_pair(&m->datapath_fd, &m->datapath_end, err);
 	if (rc)
-		return error_set(err, rc, "cannot make a socket pair: ");
-	m->datapath_fd = pair[0];
-	m->datapath_end = pair[1];
+		return rc;
 	m->app.monitor_fd = m->app_end;
+	disown(m);
 	rc = start_datapath(m, err);
 	/* under sockets the datapath has it now */
 	fd_close(&m->app_end);
 	return rc;
 }
 
+/*
+ * message_send() from an end that does not block: a reader that is slow for a
+ * moment is waited for.
+ */
+static int tell(int sock, enum message_kind kind, int32_t a, const void *text,
+                size_t len, int fd)
+{
+	struct pollfd p = {.fd = sock, .events = POLLOUT};
+	int rc = message_send(sock, kind, a, text, len, fd);
+
+	if (rc == -EAGAIN && poll(&p, 1, 1000) == 1)
+		rc = message_send(sock, kind, a, text, len, fd);
+	return rc;
+}
+
 static void send_file(struct monitor *m, enum hostfiles_kind kind,
                       const char *text, size_t len)
 {
-	int rc = message_send(m->datapath_fd,
-	                      kind == HOSTFILES_HOSTS ? MSG_HOSTS
-	                                              : MSG_RESOLV_CONF,
-	                      0, text, len, -1);
+	int rc = tell(m->datapath_fd,
+	              kind == HOSTFILES_HOSTS ? MSG_HOSTS : MSG_RESOLV_CONF, 0,
+	              text, len, -1);
 
 	/* a datapath that is gone is noticed elsewhere */
 	if (rc && rc != -EPIPE)
@@ -373,7 +410,7 @@ static void maybe_go(struct monitor *m)
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
 	    (m->plan != MONITOR_NONE && !m->datapath_ready))
 		return;
-	rc = message_send(m->app_fd, MSG_START, 0, NULL, 0, -1);
+	rc = tell(m->app_fd, MSG_START, 0, NULL, 0, -1);
 	if (rc) {
 		fail(m, rc, "the app's side is gone");
 		return;
@@ -397,7 +434,7 @@ static void on_app_ready(struct monitor *m, int *fd)
 	m->cmd = fd_take(fd);
 	m->app_ready = true;
 	if (m->plan != MONITOR_NONE) {
-		rc = message_send(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
+		rc = tell(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
 		if (rc)
 			fail(m, rc, "the datapath is gone");
 	}
@@ -450,13 +487,31 @@ static bool on_datapath_message(struct monitor *m)
 		break;
 	case MSG_WHO:
 		/* answered once the app's sockets can be looked up */
-		(void)!message_send(m->datapath_fd, MSG_PROCESS, 0, NULL, 0,
-		                    -1);
+		(void)!tell(m->datapath_fd, MSG_PROCESS, 0, NULL, 0, -1);
 		break;
 	default:
 		fail(m, -EPROTO, "message out of turn from the datapath");
 	}
 	return true;
+}
+
+static void reap(struct monitor *m);
+
+/*
+ * sockets: init is not our child, the end of its pair is how we hear of its
+ * death. It may be the datapath's that caused it, and that comes as a signal
+ * a moment later.
+ */
+static void on_app_vanished(struct monitor *m)
+{
+	struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
+
+	(void)poll(&p, 1, 50);
+	reap(m);
+	if (m->phase != PHASE_RUNNING)
+		return;
+	m->status = 128 + SIGKILL;
+	m->phase = PHASE_OVER;
 }
 
 /* One message of the app's side. False: there is no more now. */
@@ -476,12 +531,9 @@ static bool on_app_message(struct monitor *m)
 			fail(m, rc ? rc : -EPIPE, "the app's side is gone");
 		if (rc == 0 || rc != -EAGAIN)
 			fd_close(&m->app_fd);
-		/* sockets: init is not our child, this is how we hear of it */
 		if (m->app_fd < 0 && m->plan == MONITOR_SOCKETS &&
-		    m->phase == PHASE_RUNNING) {
-			m->status = 128 + SIGKILL;
-			m->phase = PHASE_OVER;
-		}
+		    m->phase == PHASE_RUNNING)
+			on_app_vanished(m);
 		return false;
 	}
 	if (head.kind == MSG_APP_STOPPED && m->phase == PHASE_RUNNING) {
@@ -494,10 +546,9 @@ static bool on_app_message(struct monitor *m)
 		on_app_ready(m, &fd);
 	} else if ((head.kind == MSG_FRAME_PORT ||
 	            head.kind == MSG_RESOLVER_SOCKET ||
-	            head.kind == MSG_NOTIFY_FD) &&
+	            head.kind == MSG_APP_NETWORK) &&
 	           fd >= 0 && m->datapath_fd >= 0 && !m->app_ready) {
-		rc = message_send(m->datapath_fd, head.kind, head.a, NULL, 0,
-		                  fd);
+		rc = tell(m->datapath_fd, head.kind, head.a, NULL, 0, fd);
 		if (rc)
 			fail(m, rc, "the datapath is gone");
 	} else if (head.kind == MSG_FAILED || head.kind == MSG_APP_NO_PROC) {
@@ -604,14 +655,15 @@ static void turn(struct monitor *m, int timeout_ms)
 
 	if (poll(p, ARRAY_SIZE(p), timeout_ms) < 0)
 		return;
-	if (p[1].revents && m->phase != PHASE_OVER)
+	/* deaths first: what the others say then follows from them */
+	if (p[0].revents && m->phase != PHASE_OVER)
+		on_signal(m);
+	if (p[1].revents && m->phase != PHASE_OVER && m->app_fd >= 0)
 		(void)on_app_message(m);
-	if (p[2].revents && m->phase != PHASE_OVER)
+	if (p[2].revents && m->phase != PHASE_OVER && m->datapath_fd >= 0)
 		(void)on_datapath_message(m);
 	if (p[3].revents && m->phase != PHASE_OVER)
 		hostfiles_poll(m->files, on_file_changed, m);
-	if (p[0].revents && m->phase != PHASE_OVER)
-		on_signal(m);
 }
 
 static void serve(struct monitor *m)
@@ -669,14 +721,11 @@ static void end(struct monitor *m, bool well)
 {
 	end_process(&m->init);
 	/* what CMD was refused just now was told before it was refused */
-	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++) {
-		struct pollfd p = {.fd = m->datapath_fd, .events = POLLIN};
-
-		if (poll(&p, 1, 0) <= 0 || !on_datapath_message(m))
+	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++)
+		if (!on_datapath_message(m))
 			break;
-	}
 	if (well && m->datapath > 0 && m->datapath_fd >= 0 &&
-	    message_send(m->datapath_fd, MSG_STOP, 0, NULL, 0, -1) == 0) {
+	    tell(m->datapath_fd, MSG_STOP, 0, NULL, 0, -1) == 0) {
 		reap_list_add(&m->others, m->datapath);
 		m->datapath = -1;
 	}
