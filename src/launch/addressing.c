@@ -73,36 +73,32 @@ static int choose_neighbours(const struct addr *app, unsigned int len,
 	return 0;
 }
 
+/* The first that no route overlaps; the very first where all are taken. */
 static struct addr choose4(const struct prefix *routes, size_t n)
 {
-	struct addr first = {{0}};
+	struct prefix p = {.len = 96 + DEFAULT_PREFIX4};
 
-	for (size_t i = ARRAY_SIZE(fallback4); i-- > 0;) {
-		const uint8_t *f = fallback4[i];
-		struct prefix p = {addr_ip4(f[0], f[1], f[2], 0),
-		                   96 + DEFAULT_PREFIX4};
+	for (size_t i = 0; i <= ARRAY_SIZE(fallback4); i++) {
+		const uint8_t *f = fallback4[i % ARRAY_SIZE(fallback4)];
 
-		if (i == 0 || !overlaps(&p, routes, n))
-			first = nth(&p.addr, APP_HOST);
+		p.addr = addr_ip4(f[0], f[1], f[2], 0);
+		if (!overlaps(&p, routes, n))
+			break;
 	}
-	return first;
+	return nth(&p.addr, APP_HOST);
 }
 
 static struct addr choose6(const struct prefix *routes, size_t n)
 {
-	struct addr first = {{0}};
+	struct prefix p = {{{0xfd}}, DEFAULT_PREFIX6};
 
-	for (size_t i = FALLBACK6; i-- > 0;) {
-		struct prefix p = {{{0xfd}}, DEFAULT_PREFIX6};
-
-		p.addr.b[7] = (uint8_t)i;
-		if (i == 0 || !overlaps(&p, routes, n)) {
-			first = p.addr;
-			first.b[14] =
-				0x01; /* fd00::100, as slirp4netns has it */
-		}
+	for (unsigned int i = 0; i <= FALLBACK6; i++) {
+		p.addr.b[7] = (uint8_t)(i % FALLBACK6);
+		if (!overlaps(&p, routes, n))
+			break;
 	}
-	return first;
+	p.addr.b[14] = 0x01; /* fd00::100, as slirp4netns has it */
+	return p.addr;
 }
 
 int addressing_choose(const struct sandbox_config *config,
