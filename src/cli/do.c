@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* do.c - the verb `do`: settle what was written, then hand over to launch */
 #include "base/cleanup.h"
+#include "cli/check.h"
 #include "cli/evidence.h"
 #include "cli/help.h"
 #include "cli/logs.h"
@@ -206,6 +207,11 @@ static int settle(struct cli *c, struct error *err)
 		log_error("--best-effort: not enforced: %s", relaxed);
 	runsc_tell(c);
 	tell_notices(c);
+	if (c->host_settings_check &&
+	    !check_host_settings(c->host_settings_must))
+		return error_set(err, -EPERM,
+		                 "-host-settings=check_mandatory: neither "
+		                 "frontend works here, see postern check");
 	return 0;
 }
 

@@ -283,3 +283,31 @@ assert a["verdict"] == "allow" and a["port"] == 5432, a'
 	_postern
 	[ "${COMPREPLY[*]}" = --network ]
 }
+
+@test "check says yes or no of everything, in text and JSON alike" {
+	local status=0
+
+	p check || status=$?
+	[ $status = 0 ] || [ $status = 125 ]
+	for name in link sockets namespaces tap veth seccomp-notify; do
+		grep -Eq "^$name: +(yes|no)" out
+	done
+	[ $status = 0 ] || ! grep -Eq '^(link|sockets): +yes' out
+	cp out text
+	p check --json || :
+	python3 - <<-'END'
+		import json, re
+		a = json.load(open("out"))
+		text = dict(re.findall(r"(?m)^([\w-]+): +(yes|no)", open("text").read()))
+		for p in a["primitives"]:
+		    assert text[p["name"]] == ("yes" if p["present"] else "no"), p
+		    assert p["present"] or p["detail"] and p["remedy"], p
+	END
+}
+
+@test "-host-settings=check says what is missing, and goes on" {
+	p -network=host -host-settings=check do -- touch ran
+	[ -e ran ]
+	! "$POSTERN" check | grep -q ': *no ' ||
+		grep -q -- '-host-settings: no ' err
+}
