@@ -188,6 +188,17 @@ int set_dns_deny(struct cli *c, const struct option *o, const char *value,
 	return 0;
 }
 
+int set_tls_names(struct cli *c, const struct option *o, const char *value,
+                  struct error *err)
+{
+	static const enum tls_names modes[] = {TLS_NAMES_DNS, TLS_NAMES_STRICT,
+	                                       TLS_NAMES_OFF};
+
+	(void)err;
+	c->config.tls_names = modes[choice_index(o->choices, value)];
+	return 0;
+}
+
 int set_add_host(struct cli *c, const struct option *o, const char *value,
                  struct error *err)
 {

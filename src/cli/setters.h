@@ -10,8 +10,8 @@ typedef int option_setter(struct cli *c, const struct option *o,
 
 option_setter set_network, set_frontend, set_link, set_sockets, set_require;
 option_setter set_allow, set_deny, set_policy, set_offline;
-option_setter set_dns, set_dns_deny, set_dns_search, set_add_host, set_cidr,
-	set_cidr6;
+option_setter set_dns, set_dns_deny, set_tls_names, set_dns_search,
+	set_add_host, set_cidr, set_cidr6;
 option_setter set_mtu, set_ifname, set_ip4_only, set_ip6_only;
 option_setter set_preserve_fds, set_ready_fd, set_max_flows;
 option_setter set_log, set_report, set_text;

@@ -121,6 +121,33 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	           policy_remedy_for(q, a, remedy, sizeof(remedy)));
 }
 
+void denied_tell_fronting(struct flow_table *ft,
+                          const struct policy_question *q,
+                          const struct policy_answer *a, const char *opened_by,
+                          int64_t now)
+{
+	const char *name = a->name ? a->name : opened_by;
+	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
+
+	if (!name)
+		name = "?";
+	snprintf(what, sizeof(what), "%s:%u/tcp", name,
+	         (unsigned int)q->host.port);
+	if (!is_news(ft, what, strlen(what)) || !may_say(ft, now))
+		return;
+	if (a->name && opened_by && strcmp(a->name, opened_by) != 0)
+		snprintf(reason, sizeof(reason), "%s, %s", reason_of(a),
+		         opened_by);
+	else
+		snprintf(reason, sizeof(reason), "%s", reason_of(a));
+	if (a->name)
+		snprintf(remedy, sizeof(remedy), "--allow %s:%u", name,
+		         (unsigned int)q->host.port);
+	else
+		snprintf(remedy, sizeof(remedy), "--tls-names=off");
+	say_denied(ft, what, reason, a, remedy);
+}
+
 void denied_tell_name(struct flow_table *ft, const char *name,
                       const struct addr *addr, const struct policy_answer *a,
                       int64_t now)

@@ -27,6 +27,7 @@ enum flow_flag {
 	FLOW_F_REPLIED = 1 << 2,  /* a datagram came from the host */
 	FLOW_F_PENDING = 1 << 3,  /* on the pending list */
 	FLOW_F_APP_EOF = 1 << 4,  /* the app's FIN was passed on */
+	FLOW_F_HELD = 1 << 5,     /* a name allowed it: hold.c looks first */
 };
 
 /*
@@ -43,15 +44,17 @@ struct flow {
 	uint32_t hash;       /* of kind and t; UDP and echo only */
 	uint32_t prev, next; /* flow_list, or next: free and dead lists */
 	uint32_t pend_next;
-	int64_t last_ns;  /* last datagram; lists are ordered by it */
-	uint32_t pin;     /* held of policy's, or 0 */
-	uint32_t service; /* FLOW_DNS_TCP: index of its struct dns_tcp */
-	int16_t err;      /* negative errno of a host side that died, or 0 */
-	uint8_t kind;     /* enum flow_kind */
-	uint8_t state;    /* enum flow_state */
-	uint8_t list;     /* enum flow_list */
-	uint8_t flags;    /* enum flow_flag */
-	bool reset;       /* dead: close the host side by RST */
+	int64_t last_ns; /* last datagram; lists are ordered by it */
+	uint32_t pin;    /* held of policy's, or 0 */
+	/* FLOW_DNS_TCP: index of its struct dns_tcp; FLOW_TCP: of its struct
+	 * hold + 1, or 0 */
+	uint32_t service;
+	int16_t err;   /* negative errno of a host side that died, or 0 */
+	uint8_t kind;  /* enum flow_kind */
+	uint8_t state; /* enum flow_state */
+	uint8_t list;  /* enum flow_list */
+	uint8_t flags; /* enum flow_flag */
+	bool reset;    /* dead: close the host side by RST */
 };
 
 struct flow_chain {
@@ -108,6 +111,8 @@ struct flow_table {
 	uint64_t watch_id;
 	struct log_limit impossible_limit;
 	struct dns_tcp *dns_tcp;
+	struct holds *holds; /* NULL: names are not looked at */
+	int64_t now_ns;      /* of the last turn: for limits of rate only */
 	bool closed;
 };
 
@@ -150,6 +155,11 @@ uint8_t flow_kind_proto(enum flow_kind kind);
 /* denied.c */
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
                  const struct policy_answer *a, int64_t now);
+/* what a client says it speaks to is not the name that opened the address */
+void denied_tell_fronting(struct flow_table *ft,
+                          const struct policy_question *q,
+                          const struct policy_answer *a, const char *opened_by,
+                          int64_t now);
 /* a name was not looked up, or (addr) one of its addresses left out */
 void denied_tell_name(struct flow_table *ft, const char *name,
                       const struct addr *addr, const struct policy_answer *a,
@@ -190,5 +200,21 @@ void dns_tcp_close(struct flow_table *ft, struct flow *f);
 void dns_tcp_work(struct flow_table *ft, struct flow *f, int64_t now);
 void dns_tcp_answer(struct flow_table *ft, struct flow *f, const void *msg,
                     size_t len, int64_t now);
+
+/* hold.c: the first bytes of flows that a name allowed */
+_must_check_ int hold_init(struct flow_table *ft);
+void hold_fini(struct flow_table *ft);
+/* hold_write() - bytes taken; 0: the flow is free, write them as usual;
+ * -EAGAIN as flow_tcp_write() */
+ssize_t hold_write(struct flow_table *ft, struct flow *f, const void *data,
+                   size_t len);
+/* false: what it holds goes first, and hold_writable() sends the FIN */
+bool hold_shutdown(struct flow_table *ft, struct flow *f);
+/* false: what it holds is still not all sent */
+bool hold_writable(struct flow_table *ft, struct flow *f);
+void hold_end(struct flow_table *ft, struct flow *f);
+int64_t hold_deadline(const struct flow_table *ft);
+void hold_run(struct flow_table *ft, int64_t now);
+void hold_turn_end(struct flow_table *ft, int64_t now);
 
 #endif

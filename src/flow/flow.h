@@ -44,10 +44,22 @@ const char *flow_state_name(enum flow_state state);
 
 struct flow_table;
 
+/*
+ * enum flow_tls_names - what TLS and HTTP clients say they speak to, against
+ * the name that allowed the flow. The name matches: allowed; another one, or
+ * one that cannot be read: denied; none at all, or an encrypted one: as here.
+ */
+enum flow_tls_names {
+	FLOW_TLS_NAMES_DNS,    /* none: allowed */
+	FLOW_TLS_NAMES_STRICT, /* none: denied */
+	FLOW_TLS_NAMES_OFF,    /* nothing is looked at */
+};
+
 struct flow_config {
 	size_t max_flows; /* slots; the descriptor limit caps it too */
 	size_t max_connecting;
-	size_t max_udp;      /* least recently used out beyond this */
+	size_t max_udp; /* least recently used out beyond this */
+	enum flow_tls_names tls_names;
 	int64_t udp_idle_ns; /* 180 s, once the app spoke after an answer */
 	int64_t short_ns;    /* 30 s: single exchanges, DNS over TCP */
 	struct endpoint gateway4, gateway6;   /* port 0; these translate to

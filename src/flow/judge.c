@@ -84,6 +84,8 @@ enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
 void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now)
 {
 	f->pin = ft->judged.pin;
+	if (f->kind == FLOW_TCP && ft->judged.by_name && ft->holds)
+		f->flags |= FLOW_F_HELD;
 	policy_hold(ft->rooms.policy, f->pin);
 	watch_open(ft, f, now);
 }

@@ -70,7 +70,7 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	/* calloc of this size is a mapping: untouched slots cost nothing */
 	ft->slots = calloc(ft->nslots, sizeof(*ft->slots));
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
-	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0) {
+	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}
@@ -88,6 +88,7 @@ void flow_table_free(struct flow_table *ft)
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
 	watch_fini(ft);
+	hold_fini(ft);
 	dns_tcp_fini(ft);
 	flow_hash_fini(ft);
 	free(ft->slots);
@@ -215,6 +216,7 @@ void flow_end(struct flow_table *ft, struct flow *f, bool reset)
 		flow_hash_remove(ft, f);
 	if (f->flags & FLOW_F_INTERNAL)
 		dns_tcp_close(ft, f);
+	hold_end(ft, f);
 	list_unlink(ft, f);
 	f->state = FLOW_FREE;
 	f->gen = f->gen >= FLOW_GEN_MAX ? 1 : f->gen + 1;
@@ -293,6 +295,8 @@ void flow_turn_end(struct flow_table *ft, int64_t now)
 {
 	uint32_t at;
 
+	ft->now_ns = now;
+	hold_turn_end(ft, now);
 	run_pending(ft, now);
 	at = ft->dead.head;
 	ft->dead = (struct flow_chain){FLOW_NONE, FLOW_NONE};
@@ -327,6 +331,7 @@ int64_t flow_deadline(struct flow_table *ft)
 
 	if (ft->pend_head != FLOW_NONE)
 		return 0;
+	at = MIN(at, hold_deadline(ft));
 	at = MIN(at, list_deadline(ft, FLOW_LIST_SHORT, ft->config.short_ns));
 	return MIN(at,
 	           list_deadline(ft, FLOW_LIST_LONG, ft->config.udp_idle_ns));
@@ -352,6 +357,7 @@ void flow_run(struct flow_table *ft, int64_t now)
 {
 	expire(ft, FLOW_LIST_SHORT, ft->config.short_ns, now);
 	expire(ft, FLOW_LIST_LONG, ft->config.udp_idle_ns, now);
+	hold_run(ft, now);
 	denied_run(ft, now, false);
 }
 

@@ -103,29 +103,23 @@ static ssize_t died(struct flow_table *ft, struct flow *f, ssize_t err)
 	return f->err;
 }
 
-ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
-                       const void *data, size_t len)
+/* To the host's socket; held: bytes of the same call that went before. */
+static ssize_t write_host(struct flow_table *ft, struct flow *f,
+                          const void *data, size_t len, ssize_t held)
 {
-	struct flow *f = open_flow(ft, id);
-	ssize_t n;
+	ssize_t n = ft->rooms.host->tcp_write(ft->rooms.host_user, &f->host,
+	                                      data, len);
 
-	if (!f)
-		return -ECONNRESET;
-	if (f->kind == FLOW_DNS_TCP)
-		return dns_tcp_write(ft, f, data, len);
-	if (f->err)
-		return -EAGAIN; /* its reset is under way */
-	n = ft->rooms.host->tcp_write(ft->rooms.host_user, &f->host, data, len);
 	if (n >= 0) {
 		ft->stats.bytes_app_host += (uint64_t)n;
 		watch_bytes(ft, f, (size_t)n, 0);
 		if ((size_t)n < len)
 			f->flags |= FLOW_F_BLOCKED;
-		return n;
+		return held + n;
 	}
 	if (n == -EAGAIN) {
 		f->flags |= FLOW_F_BLOCKED;
-		return n;
+		return held ? held : n;
 	}
 	/*
 	 * The host's last bytes may still be in its socket, and go before the
@@ -134,7 +128,29 @@ ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
 	 */
 	died(ft, f, n);
 	flow_pend(ft, f);
-	return -EAGAIN;
+	return held ? held : -EAGAIN;
+}
+
+ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
+                       const void *data, size_t len)
+{
+	struct flow *f = open_flow(ft, id);
+	ssize_t held = 0;
+
+	if (!f)
+		return -ECONNRESET;
+	if (f->kind == FLOW_DNS_TCP)
+		return dns_tcp_write(ft, f, data, len);
+	if (f->err)
+		return -EAGAIN; /* its reset is under way */
+	if (f->flags & FLOW_F_HELD) {
+		held = hold_write(ft, f, data, len);
+		if (held < 0 || f->err || f->flags & FLOW_F_HELD ||
+		    (size_t)held == len)
+			return held;
+	}
+	return write_host(ft, f, (const uint8_t *)data + held,
+	                  len - (size_t)held, held);
 }
 
 ssize_t flow_tcp_peek(struct flow_table *ft, struct flow_id id, uint32_t offset,
@@ -182,7 +198,7 @@ void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id)
 	ft->stats.app_open--;
 	if (f->kind == FLOW_DNS_TCP)
 		flow_pend(ft, f);
-	else
+	else if (!(f->flags & FLOW_F_HELD) || hold_shutdown(ft, f))
 		ft->rooms.host->tcp_shutdown(ft->rooms.host_user, &f->host);
 }
 
@@ -256,6 +272,8 @@ void flow_host_writable(struct flow_table *ft, struct flow_id id, int64_t now)
 	if (!(f->flags & FLOW_F_BLOCKED))
 		return;
 	f->flags &= (uint8_t)~FLOW_F_BLOCKED;
+	if (f->flags & FLOW_F_HELD && !hold_writable(ft, f))
+		return;
 	ft->rooms.frontend->tcp_writable(ft->rooms.frontend_user, f->app_ref,
 	                                 now);
 }

@@ -15,6 +15,7 @@ enum network_mode {
 
 enum frontend_choice { FRONTEND_AUTO, FRONTEND_LINK, FRONTEND_SOCKETS };
 enum link_choice { LINK_AUTO, LINK_TAP, LINK_VETH };
+enum tls_names { TLS_NAMES_DNS, TLS_NAMES_STRICT, TLS_NAMES_OFF };
 enum host_uds { HOST_UDS_ALL, HOST_UDS_NONE, HOST_UDS_OPEN, HOST_UDS_CREATE };
 
 struct id_map_entry {
@@ -76,7 +77,8 @@ struct sandbox_config {
 	bool offline;
 	struct endpoint dns[CONFIG_DNS_MAX];
 	size_t ndns;
-	bool dns_refused; /* a denied name is REFUSED, not NXDOMAIN */
+	enum tls_names tls_names; /* as enum flow_tls_names */
+	bool dns_refused;         /* a denied name is REFUSED, not NXDOMAIN */
 	const char *dns_search[CONFIG_DNS_SEARCH_MAX]; /* canonical names */
 	size_t ndns_search;
 	struct config_host *hosts; /* CONFIG_HOSTS_MAX of them, or NULL */

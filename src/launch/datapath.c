@@ -234,6 +234,19 @@ static int build_log(struct datapath *dp, struct error *err)
 	return dp->log ? 0 : error_set(err, -ENOMEM, "no memory for the log");
 }
 
+static enum flow_tls_names flow_tls_names_of(enum tls_names how)
+{
+	switch (how) {
+	case TLS_NAMES_DNS:
+		break;
+	case TLS_NAMES_STRICT:
+		return FLOW_TLS_NAMES_STRICT;
+	case TLS_NAMES_OFF:
+		return FLOW_TLS_NAMES_OFF;
+	}
+	return FLOW_TLS_NAMES_DNS;
+}
+
 static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -243,6 +256,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.max_flows = flows,
 		.max_connecting = MIN(flows, CONNECTING_MAX),
 		.max_udp = MIN(flows / 2, UDP_MAX),
+		.tls_names = flow_tls_names_of(dp->config->tls_names),
 		.udp_idle_ns = 180 * NS_PER_S,
 		.short_ns = 30 * NS_PER_S,
 		.gateway4 = {a->gateway4, 0},

@@ -458,6 +458,11 @@ void policy_release(struct policy *p, uint32_t pin, int64_t now)
 		pins_release(p->pins, pin, now);
 }
 
+const char *policy_pin_name(const struct policy *p, uint32_t pin)
+{
+	return pin && p->pins ? pins_name(p->pins, pin) : NULL;
+}
+
 /* --- what to type
  * ---------------------------------------------------------------- */
 

@@ -224,3 +224,8 @@ size_t pins_count(const struct pins *t)
 {
 	return t->used;
 }
+
+const char *pins_name(const struct pins *t, uint32_t handle)
+{
+	return at(t, handle)->name;
+}

@@ -144,6 +144,7 @@ const struct pin *pins_find(const struct pins *t, const struct addr *a,
 uint32_t pins_handle(const struct pins *t, const struct pin *pin);
 void pins_hold(struct pins *t, uint32_t handle);
 void pins_release(struct pins *t, uint32_t handle, int64_t now);
+const char *pins_name(const struct pins *t, uint32_t handle);
 size_t pins_count(const struct pins *t);
 
 /* policy_grow() - an array of *room things of `size` grows by doubling; NULL:

@@ -182,6 +182,8 @@ void policy_name_decide(const struct policy *p, const char *name, uint8_t proto,
  * it ends. Handles of 0 are ignored. */
 void policy_hold(struct policy *p, uint32_t pin);
 void policy_release(struct policy *p, uint32_t pin, int64_t now);
+/* policy_pin_name() - of a pin that is held; NULL for 0 */
+const char *policy_pin_name(const struct policy *p, uint32_t pin);
 
 /*
  * policy_remedy_for() - the option that would allow q, "--allow 10.0.0.5:80"
