@@ -107,22 +107,18 @@ static int check_together(struct cli *c, struct error *err)
 		return error_set(err, -EINVAL,
 		                 "--link and --sockets=direct exclude each "
 		                 "other");
-	/* each of them insists on its frontend; only link has a namespace
-	 * and a resolver that can be promised */
-	if (k->link != LINK_AUTO || k->require_link || k->require_netns ||
-	    k->require_dns)
+	/* each of them insists on its frontend */
+	if (k->link != LINK_AUTO || k->require_link)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_LINK
 		                                           : k->frontend;
 	if (k->sockets_direct || k->require_sockets)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_SOCKETS
 		                                           : k->frontend;
 	k->frontend_forced = k->frontend != FRONTEND_AUTO;
-	if ((k->require_netns || k->require_dns) &&
-	    k->frontend == FRONTEND_SOCKETS)
-		return error_set(err, -EOPNOTSUPP,
-		                 "--require %s cannot be promised with the "
-		                 "sockets frontend yet; write --frontend=link",
-		                 k->require_netns ? "netns" : "dns");
+	if (k->mtu && k->frontend == FRONTEND_SOCKETS)
+		return error_set(err, -EINVAL,
+		                 "--mtu needs --frontend=link: sockets has no "
+		                 "packets");
 	if ((k->require_link && k->frontend == FRONTEND_SOCKETS) ||
 	    (k->require_sockets && k->frontend == FRONTEND_LINK))
 		return error_set(err, -EINVAL,

@@ -144,6 +144,7 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 	refuses --network=none do --network=none --mtu 1400 -- touch ran
 	refuses '--offline' do --offline --allow 1.2.3.4 -- touch ran
 	refuses '--frontend=link' do --link=tap --frontend=sockets -- touch ran
+	refuses 'no packets' do --mtu=1400 --frontend=sockets -- touch ran
 	refuses 'contradicts' do --require=link --frontend=sockets -- touch ran
 	refuses '--ipv4-only' do --mtu=1000 -- touch ran
 	refuses '--map-root' -net-raw do -- touch ran
