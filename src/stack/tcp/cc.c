@@ -6,10 +6,13 @@
  * The path to the app is a device in memory: there is no queue to be kind
  * to, so the first window is a full frame or two and not ten segments; the
  * app's receive window is what holds us. Losses come from full device queues.
+ * More than a mebibyte on the way gains nothing at tens of microseconds and
+ * costs much, since the kernel walks the host socket's queue to the offset of
+ * each peek: iperf3 -R gave 30 Gbit/s with 1 MiB, 16 without a limit.
  */
 #define CC_INITIAL_BYTES (128u << 10)
 #define CC_INITIAL_SEGMENTS 10u /* RFC 6928, where the MSS is large */
-#define CC_MAX_BYTES (32u << 20)
+#define CC_MAX_BYTES (1u << 20)
 
 static void newreno_init(struct conn *c)
 {

@@ -16,7 +16,7 @@
 #define TCP_HDR_MAX 60u
 
 #define TCP_RCVBUF_START 65535u
-#define TCP_RCVBUF_MAX (6u << 20)
+#define TCP_RCVBUF_MAX (2u << 20)
 #define TCP_RCV_SLACK 4096u /* how far rounding the window up may creep */
 #define TCP_ROUND_NS (100 * NS_PER_MS)
 
