@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "launch/app_network.h"
+#include "launch/descriptors.h"
 #include "launch/exec.h"
 #include "launch/launch.h"
 #include "launch/message.h"
@@ -267,6 +268,9 @@ static _Noreturn void init_main(const struct app_side *a)
 		_exit(EXIT_POSTERN);
 	fd_close(&sock);
 	fd_close(&pidfd);
+	/* CMD's pipes are CMD's alone */
+	stdio_detach(true);
+	descriptors_close_above(&a->monitor_fd, 1);
 	status = watch(a, cmd);
 	(void)!message_send(a->monitor_fd, MSG_APP_EXITED, status, NULL, 0, -1);
 	if (!a->pid_ns)
