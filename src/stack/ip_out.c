@@ -180,7 +180,8 @@ int ip_out_send(struct stack *st, const struct ip_out *o, size_t len)
 
 	if (is_ip4 ? !st->common.config.has_ip4 : !st->common.config.has_ip6)
 		return -EAFNOSUPPORT;
-	if (len > 65535 - ip_len)
+	/* IPv4 counts its header in the length, IPv6 does not */
+	if (len > 65535 - (is_ip4 ? ip_len : 0))
 		return -EMSGSIZE;
 	if (o->gso_type || ip_len + len <= st->common.config.mtu || o->df)
 		return send_whole(st, o, len);

@@ -159,8 +159,8 @@ void stack_udp_output(struct stack *st, const struct tuple *t, const void *data,
 	if (addr_is_ip4(&t->app.addr) != addr_is_ip4(&t->host.addr))
 		return;
 	if (!segment_len || segment_len >= len) {
-		if (len <=
-		    65535 - sizeof(struct ip4_hdr) - sizeof(struct udp_hdr))
+		/* sent whole or in fragments; too long ends in ip_out_send */
+		if (len <= 65535 - sizeof(struct udp_hdr))
 			send_one(st, t, p, len);
 		return;
 	}
