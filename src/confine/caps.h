@@ -15,8 +15,9 @@
 	(CAP_BIT_(CAP_CHOWN) | CAP_BIT_(CAP_DAC_OVERRIDE) |                    \
 	 CAP_BIT_(CAP_FOWNER) | CAP_BIT_(CAP_FSETID) | CAP_BIT_(CAP_KILL) |    \
 	 CAP_BIT_(CAP_SETGID) | CAP_BIT_(CAP_SETUID) | CAP_BIT_(CAP_SETPCAP) | \
-	 CAP_BIT_(CAP_NET_BIND_SERVICE) | CAP_BIT_(CAP_SYS_CHROOT) |           \
-	 CAP_BIT_(CAP_SETFCAP) | CAP_BIT_(CAP_AUDIT_WRITE))
+	 CAP_BIT_(CAP_NET_BIND_SERVICE) | CAP_BIT_(CAP_NET_RAW) |              \
+	 CAP_BIT_(CAP_SYS_CHROOT) | CAP_BIT_(CAP_SETFCAP) |                    \
+	 CAP_BIT_(CAP_AUDIT_WRITE))
 
 /*
  * caps_limit() - drops every capability outside keep from all sets of this

@@ -115,11 +115,13 @@ static int receive(int sock, struct message_head *head, char *text,
 	int rc;
 
 	*fd = -1;
+	/* ECONNRESET, once, where the other end left something unread as it
+	 * closed: what it had said is still there */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	rc = take_descriptor(&msg, fd);
 	if (n == 0)
 		return rc;

@@ -154,6 +154,22 @@ static void the_end_is_told(void **state)
 	                 -EPIPE);
 }
 
+/* The other end said something and closed with our words unread. */
+static void last_words_are_heard(void **state)
+{
+	int *pair = *state;
+	struct message_head head;
+	int fd;
+
+	assert_int_equal(message_send(pair[1], MSG_HOSTS, 0, "x", 1, -1), 0);
+	assert_int_equal(message_send(pair[0], MSG_FAILED, -1, "why", 3, -1),
+	                 0);
+	fd_close(&pair[0]);
+	assert_int_equal(message_receive(pair[1], &head, text, &fd), 1);
+	assert_int_equal(head.kind, MSG_FAILED);
+	assert_int_equal(message_receive(pair[1], &head, text, &fd), 0);
+}
+
 int main(void)
 {
 #define TEST(fn_) cmocka_unit_test_setup_teardown(fn_, pair_open, pair_close)
@@ -162,6 +178,7 @@ int main(void)
 		TEST(descriptor_travels_close_on_exec),
 		TEST(malformed_is_refused_without_a_leak),
 		TEST(the_end_is_told),
+		TEST(last_words_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
