@@ -152,7 +152,8 @@ static bool is_named_well(struct flow_table *ft, const struct flow *f,
 static bool may_pass(struct flow_table *ft, struct flow *f,
                      const struct sniff *s)
 {
-	struct policy_question q = {.host = f->t.host, .proto = IP_PROTO_TCP};
+	struct policy_question q = {
+		.host = f->t.host, .proto = IP_PROTO_TCP, .now = ft->now_ns};
 	struct policy_answer a;
 
 	if (s->kind == SNIFF_OTHER || is_named_well(ft, f, s, &a))

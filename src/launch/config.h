@@ -90,6 +90,7 @@ struct sandbox_config {
 	bool preserve_fds_given;
 	bool close_fds;   /* close everything above stdio */
 	int ready_fd;     /* -1: none; a line is written once CMD may run */
+	bool log_packets; /* a line for each frame of link */
 	int pcap_fd;      /* -1: none */
 	size_t max_flows; /* 0: from RLIMIT_NOFILE, at most 65536 */
 	char **argv;      /* CMD and its arguments, NULL-terminated */

@@ -23,6 +23,7 @@
 #include "launch/sockets_start.h"
 #include "link/link.h"
 #include "loop/loop.h"
+#include "observe/capture.h"
 #include "observe/flowlog.h"
 #include "sockets/sockets.h"
 
@@ -53,6 +54,7 @@ struct datapath {
 	struct resolver *resolver;
 	struct upstream *upstream;
 	struct flowlog *log; /* NULL: nobody asked */
+	struct capture *capture;
 	struct flow_table *ft;
 	struct host *host;
 	struct own_addr *own;
@@ -310,6 +312,45 @@ static void on_port_dead(void *user, int code)
 	loop_stop(dp->loop);
 }
 
+static void on_packet(void *user, const char *line)
+{
+	tell(user, LOG_LEVEL_NOTICE, line);
+}
+
+static int build_capture(struct datapath *dp, struct error *err)
+{
+	const struct sandbox_config *c = dp->config;
+	const struct capture_config cc = {
+		.fd = c->pcap_fd,
+		.line = c->log_packets ? on_packet : NULL,
+		.user = dp,
+		.wall_offset_ns = loop_wall_offset_ns(),
+		.ifname = c->ifname[0] ? c->ifname : "tap0",
+	};
+
+	if (c->pcap_fd < 0 && !c->log_packets)
+		return 0;
+	dp->capture = capture_new(&cc);
+	if (!dp->capture)
+		return error_set(err, -ENOMEM, "no memory for the capture");
+	link_capture(dp->link, dp->capture);
+	return 0;
+}
+
+/* The disk was full: what is there can be read, but it is not all. */
+static void end_capture(struct datapath *dp)
+{
+	char line[96];
+
+	if (dp->capture && capture_lost(dp->capture)) {
+		snprintf(line, sizeof(line),
+		         "the disk is full: %llu frames are not in the capture",
+		         (unsigned long long)capture_lost(dp->capture));
+		tell(dp, LOG_LEVEL_WARN, line);
+	}
+	capture_free(dp->capture);
+}
+
 static int build_link(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -343,7 +384,7 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->link)
 		return error_set(err, -ENOMEM, "no memory for %zu connections",
 		                 flows);
-	return 0;
+	return build_capture(dp, err);
 }
 
 static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
@@ -612,6 +653,7 @@ static int prepare(struct datapath *dp, struct error *err)
 static void teardown(struct datapath *dp)
 {
 	link_free(dp->link);
+	end_capture(dp);
 	sockets_free(dp->sockets);
 	if (dp->ft)
 		flow_log_end(dp->ft, loop_clock());

@@ -18,6 +18,8 @@
 #include "link/link.h"
 
 #include "loop/loop.h"
+#include "observe/capture.h"
+#include "wire/headers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +40,8 @@ struct link {
 	void (*dead)(void *user, int err);
 	void *dead_user;
 	bool is_dead;
-	uint64_t lost; /* frames the port did not take */
+	uint64_t lost;           /* frames the port did not take */
+	struct capture *capture; /* NULL: nobody looks */
 };
 
 static uint64_t conn_pack(struct conn_id id)
@@ -51,6 +54,15 @@ static struct conn_id conn_unpack(uint64_t ref)
 	return (struct conn_id){(uint32_t)ref, (uint32_t)(ref >> 32)};
 }
 
+static void show(struct link *l, enum capture_direction direction,
+                 const void *frame, size_t len)
+{
+	if (l->capture && len > sizeof(struct vnet_hdr))
+		capture_frame(l->capture, direction,
+		              (const uint8_t *)frame + sizeof(struct vnet_hdr),
+		              len - sizeof(struct vnet_hdr), l->now);
+}
+
 /* --- what the stack asks for -------------------------------------------- */
 
 static int on_frame_send(void *user, const void *frame, size_t len)
@@ -60,6 +72,8 @@ static int on_frame_send(void *user, const void *frame, size_t len)
 
 	if (rc < 0)
 		l->lost++;
+	else
+		show(l, CAPTURE_TO_APP, frame, len);
 	return rc;
 }
 
@@ -228,6 +242,7 @@ static void on_frame(void *user, const void *frame, size_t len)
 {
 	struct link *l = user;
 
+	show(l, CAPTURE_FROM_APP, frame, len);
 	stack_input(l->stack, frame, len, l->now);
 }
 
@@ -291,6 +306,11 @@ struct link *link_new(const struct stack_config *config,
 	l->stack =
 		stack_init(l->memory, config, &to_stack_ops, l, random, l->now);
 	return l;
+}
+
+void link_capture(struct link *l, struct capture *c)
+{
+	l->capture = c;
 }
 
 int link_start(struct link *l, struct flow_table *ft)

@@ -8,6 +8,7 @@
 #include "stack/stack.h"
 
 struct link;
+struct capture; /* observe/capture.h */
 struct loop;
 
 /*
@@ -19,6 +20,8 @@ struct link *link_new(const struct stack_config *config,
                       struct frame_port *port, struct loop *loop,
                       const struct random_source *random,
                       void (*dead)(void *user, int err), void *user);
+/* link_capture() - every frame is shown to c from now on; c is borrowed. */
+void link_capture(struct link *l, struct capture *c);
 /* link_frontend_ops() - what flow is bound to, with the link as user */
 const struct frontend_ops *link_frontend_ops(void);
 /* link_start() - frames are read from now on (LOOP_FRAME_PORT). */
