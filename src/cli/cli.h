@@ -48,6 +48,7 @@ struct cli {
 	bool host_settings_check, host_settings_must;
 	const char *platform;     /* -platform=..., NULL */
 	const char *moved_volume; /* -volume of two different places, NULL */
+	bool packet_write;        /* -allow-packet-socket-write */
 	bool report, learn_merge;
 	enum report_format report_format;
 	const char *report_file, *learn_file;

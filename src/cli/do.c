@@ -143,19 +143,38 @@ static int check_together(struct cli *c, struct error *err)
 	return 0;
 }
 
-/* runsc's row: true needs a frame port that CMD can reach */
-static int check_net_raw(const struct cli *c, struct error *err)
+/* What is about packets needs a frame port, and what writes them rights. */
+static int check_packets(struct cli *c, struct error *err)
 {
-	if (!c->config.net_raw)
-		return 0;
-	if (c->config.frontend == FRONTEND_SOCKETS)
+	struct sandbox_config *k = &c->config;
+	const char *what = NULL;
+
+	if (c->packet_write && !k->net_raw)
 		return error_set(err, -EPERM,
-		                 "-net-raw cannot be had with "
-		                 "--frontend=sockets: there are no packets");
-	if (!c->config.map_root)
+		                 "-allow-packet-socket-write needs -net-raw");
+	if (k->net_raw)
+		what = "net-raw";
+	else if (k->pcap_fd >= 0)
+		what = "pcap";
+	else if (k->log_packets)
+		what = "log-packets";
+	if (!what)
+		return 0;
+	if (k->network != NETWORK_SANDBOX_PASSTHROUGH)
+		return error_set(err, -EPERM,
+		                 "-%s cannot be had with --network=%s", what,
+		                 mode_names[k->network]);
+	if (k->frontend == FRONTEND_SOCKETS)
+		return error_set(err, -EPERM,
+		                 "-%s cannot be had with --frontend=sockets: "
+		                 "there are no packets",
+		                 what);
+	if (k->net_raw && !k->map_root)
 		return error_set(err, -EPERM,
 		                 "-net-raw needs --map-root: without it CMD "
 		                 "has no capabilities");
+	k->frontend = FRONTEND_LINK;
+	k->frontend_forced = true;
 	return 0;
 }
 
@@ -193,7 +212,7 @@ static int settle(struct cli *c, struct error *err)
 	if (rc == 0)
 		rc = runsc_apply(c, err);
 	if (rc == 0)
-		rc = check_net_raw(c, err);
+		rc = check_packets(c, err);
 	if (rc == 0)
 		rc = logs_open(c, err);
 	if (rc < 0)

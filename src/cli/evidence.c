@@ -66,6 +66,30 @@ int evidence_log_open(struct cli *c, const char *spec, struct error *err)
 	return 0;
 }
 
+int evidence_pcap_open(struct cli *c, const char *option, const char *path,
+                       struct error *err)
+{
+	_auto_close_ int fd = open(path,
+	                           O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+	                                   O_NOCTTY | O_NONBLOCK,
+	                           0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set(err, -errno, "-%s: cannot open %s: ", option,
+		                 path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -EINVAL,
+		                 "-%s %s: write a regular file; what does not "
+		                 "read would stop the traffic",
+		                 option, path);
+	if (ftruncate(fd, 0) < 0)
+		return error_set(err, -errno, "-%s %s: ", option, path);
+	fd_close(&c->config.pcap_fd);
+	c->config.pcap_fd = move_up(&fd);
+	return 0;
+}
+
 int evidence_begin(struct cli *c, struct error *err)
 {
 	int fd = memfd_create("postern-flows", MFD_CLOEXEC), ends[2];

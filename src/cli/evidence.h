@@ -8,6 +8,9 @@
 /* evidence_log_open() - --log: a path or fd:N (taken). */
 _must_check_ int evidence_log_open(struct cli *c, const char *spec,
                                    struct error *err);
+/* evidence_pcap_open() - --pcap or -pcap-log: a regular file, emptied. */
+_must_check_ int evidence_pcap_open(struct cli *c, const char *option,
+                                    const char *path, struct error *err);
 /*
  * evidence_begin() - a memory file for the datapath to write to, before
  * launch_run(). evidence_end() - waits for the datapath (at most 3 s) and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runsc.c - runsc's command line: honoured, accepted or refused, row by row */
 #include "cli/runsc.h"
-#include "base/nearest.h"
+#include "cli/evidence.h"
 #include "cli/setters.h"
 
 #include <errno.h>
@@ -73,6 +73,25 @@ static int act_debug_format(struct cli *c, const char *value, struct error *err)
 {
 	(void)err;
 	c->debug_log_json = strcmp(value, "text") != 0;
+	return 0;
+}
+
+static int act_log_packets(struct cli *c, const char *value, struct error *err)
+{
+	(void)err;
+	c->config.log_packets = !strcmp(value, "true");
+	return 0;
+}
+
+static int act_pcap_log(struct cli *c, const char *value, struct error *err)
+{
+	return *value ? evidence_pcap_open(c, "pcap-log", value, err) : 0;
+}
+
+static int act_packet_write(struct cli *c, const char *value, struct error *err)
+{
+	(void)err;
+	c->packet_write = !strcmp(value, "true");
 	return 0;
 }
 
@@ -175,10 +194,9 @@ const struct option runsc_options[] = {
 
 	BOOL("net-raw", "keep CAP_NET_RAW inside (with --map-root)",
              HONOUR(ANY, act_net_raw)),
-	BOOL("allow-packet-socket-write", "only false",
-             REFUSE("true", "packet sockets are not opened by this option; "
-                            "write -net-raw with --map-root"),
-             ACCEPT("false")),
+	BOOL("allow-packet-socket-write",
+             "packet sockets inside are open (with -net-raw)",
+             HONOUR(ANY, act_packet_write)),
 	BOOL("gso", "false: no segmentation offload on the frame port",
              HONOUR(ANY, act_gso)),
 	IGNORED_BOOL("software-gso"),
@@ -191,9 +209,9 @@ const struct option runsc_options[] = {
               REFUSE(ANY, "traffic is not shaped yet")),
 	TYPED("qdisc-tbf-burst", RUNSC_UINT, "only 0", ACCEPT("0"),
               REFUSE(ANY, "traffic is not shaped yet")),
-	ONLY_FALSE("log-packets", "packets are not logged yet"),
-	TYPED("pcap-log", RUNSC_STRING, "only the empty path", ACCEPT(""),
-              REFUSE(ANY, "packets are not captured yet")),
+	BOOL("log-packets", "a line for each frame",
+             HONOUR(ANY, act_log_packets)),
+	TYPED("pcap-log", RUNSC_STRING, "as --pcap", HONOUR(ANY, act_pcap_log)),
 	ONLY_FALSE("reproduce-nat", "no rule of the host's NAT is copied"),
 	ONLY_FALSE("reproduce-nftables",
                    "no rule of the host's nftables is copied; write --deny"),

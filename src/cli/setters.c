@@ -563,3 +563,9 @@ int set_report(struct cli *c, const struct option *o, const char *value,
 	c->report_format = formats[choice_index(o->choices, value)];
 	return 0;
 }
+
+int set_pcap(struct cli *c, const struct option *o, const char *value,
+             struct error *err)
+{
+	return evidence_pcap_open(c, o->name, value, err);
+}

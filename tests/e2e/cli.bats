@@ -68,11 +68,8 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		-overlay2=all:memory
 		-character-device-policy=emulated-only
 		-host-settings=enforce
-		-allow-packet-socket-write
 		-qdisc=tbf
 		-qdisc-tbf-rate=1000
-		-log-packets
-		-pcap-log=x
 		-reproduce-nat
 		-reproduce-nftables
 		-TESTONLY-nftables
@@ -130,7 +127,6 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		--upstream=socks5://127.0.0.1:1
 		--netem=delay
 		--rate=1m
-		-w x
 		--allow-unix=/x
 		--uplink=x
 		--sockets=direct
@@ -147,6 +143,10 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 	refuses 'no packets' do --mtu=1400 --frontend=sockets -- touch ran
 	refuses 'contradicts' do --require=link --frontend=sockets -- touch ran
 	refuses '--ipv4-only' do --mtu=1000 -- touch ran
+	refuses 'needs -net-raw' -allow-packet-socket-write do -- touch ran
+	refuses 'no packets' -log-packets do --frontend=sockets -- touch ran
+	refuses '--network=host' --network=host -pcap-log=x do -- touch ran
+	refuses 'no packets' do -w x --frontend=sockets -- touch ran
 	refuses '--map-root' -net-raw do -- touch ran
 	refuses '--frontend=sockets' -net-raw do --frontend=sockets \
 		--map-root -- touch ran

@@ -165,3 +165,19 @@ check_log()
 		[ "$(grep -c ^allow learned)" = 1 ]
 	done
 }
+
+@test "the capture is a pcapng that tcpdump reads, both ways" {
+	frontends | grep -q link || must_skip "link does not work here"
+	command -v tcpdump >/dev/null || must_skip "no tcpdump"
+	p link do -w x.pcapng --allow "127.0.0.1:$PORT" -- \
+		curl -sS -o got "$URL/zeros"
+	# the datapath may still be draining
+	eventually sh -c "tcpdump -nr x.pcapng 2>/dev/null |
+		grep -q '10.0.2.2.$PORT > 10.0.2.100.*Flags .F'"
+	tcpdump -nr x.pcapng 2>/dev/null | grep -q "10.0.2.100.* > 10.0.2.2.$PORT: Flags .S"
+	run -125 p link do -w /dev/full -- true
+	grep -q 'regular file' err
+	"$POSTERN" -log-packets do --allow "127.0.0.1:$PORT" -- \
+		curl -sS -o got "$URL/zeros" 2>err
+	grep -q "^postern: from app: 10.0.2.100:[0-9]* > 10.0.2.2:$PORT tcp S " err
+}

@@ -134,7 +134,8 @@ static void refused(void **state)
 		{"--log=/nowhere/x", "cannot open"},
 		{"--log=fd:77", "not open"},
 		{"--report=html", "no such value"},
-		{"-w|x", "not here yet"},
+		{"-w|/dev/null", "regular file"},
+		{"-w|/nowhere/x", "cannot open"},
 		{"--max-flows=1", "16"},
 		{"--ready-fd=900", "not open"},
 	};
