@@ -102,7 +102,9 @@ in_host()
 as_user()
 {
 	if [ -n "$RIG_ENTER" ]; then
-		in_host setpriv --inh-caps=-all --bounding-set=-all \
+		# he is root of the rig's user namespace: without CAP_SETFCAP
+		# no map that has that root may be written (Linux 5.12)
+		in_host setpriv --inh-caps=-all --bounding-set=-all,+setfcap \
 			--no-new-privs -- "$@"
 	else
 		in_host setpriv --reuid $LIB_UID --regid $LIB_UID \
