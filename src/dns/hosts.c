@@ -167,3 +167,9 @@ const char *hosts_name_of(const struct hosts *h, const struct addr *a)
 			return h->text + h->entries[i].name;
 	return NULL;
 }
+
+void hosts_each(const struct hosts *h, hosts_each_fn *fn, void *user)
+{
+	for (size_t i = 0; i < h->n; i++)
+		fn(user, h->text + h->entries[i].name, &h->entries[i].addr);
+}

@@ -35,6 +35,9 @@ void hosts_parse(struct hosts *h, const char *text, size_t len);
  */
 const struct hosts_entry *hosts_find(const struct hosts *h, const char *name,
                                      const struct hosts_entry *after);
+/* hosts_each() - every entry: its canonical name and address */
+typedef void hosts_each_fn(void *user, const char *name, const struct addr *a);
+void hosts_each(const struct hosts *h, hosts_each_fn *fn, void *user);
 /* hosts_name_of() - what an address is called, or NULL */
 const char *hosts_name_of(const struct hosts *h, const struct addr *a);
 

@@ -124,6 +124,15 @@ void resolver_set_hosts(struct resolver *r, const char *text, size_t len)
 	hosts_parse(r->hosts, text, len);
 }
 
+void resolver_each_host(const struct resolver *r,
+                        void (*fn)(void *user, const char *name,
+                                   const struct addr *a),
+                        void *user)
+{
+	hosts_each(r->added, fn, user);
+	hosts_each(r->hosts, fn, user);
+}
+
 int resolver_add_host(struct resolver *r, const char *name,
                       const struct addr *a, struct error *err)
 {

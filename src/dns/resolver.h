@@ -47,6 +47,12 @@ void resolver_free(struct resolver *r);
  * malloc after resolver_new(). text need not be NUL-terminated. */
 void resolver_set_resolv_conf(struct resolver *r, const char *text, size_t len);
 void resolver_set_hosts(struct resolver *r, const char *text, size_t len);
+/* resolver_each_host() - every canonical name and address of the hosts tables
+ */
+void resolver_each_host(const struct resolver *r,
+                        void (*fn)(void *user, const char *name,
+                                   const struct addr *a),
+                        void *user);
 /* --dns: replaces what resolv.conf says */
 _must_check_ int resolver_set_servers(struct resolver *r,
                                       const struct endpoint *servers, size_t n);

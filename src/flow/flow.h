@@ -170,6 +170,12 @@ struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
  * lead, and what it answers is pinned. After flow_table_new() with a resolver.
  */
 void flow_names_bind(struct flow_table *ft, bool refused);
+/*
+ * flow_names_learn_hosts() - pins what the hosts tables say of names that a
+ * rule allows: libcs read /etc/hosts themselves and never ask. After each
+ * resolver_set_hosts().
+ */
+void flow_names_learn_hosts(struct flow_table *ft, int64_t now);
 
 /* --- time, numbers ------------------------------------------------------- */
 int64_t flow_deadline(struct flow_table *ft);

@@ -77,3 +77,28 @@ void flow_names_bind(struct flow_table *ft, bool refused)
 	resolver_set_gate(ft->rooms.resolver, gate, ft, refused);
 	resolver_set_judge(ft->rooms.resolver, judge, ft);
 }
+
+struct hosts_lesson {
+	struct flow_table *ft;
+	int64_t now;
+};
+
+static void learn_host(void *user, const char *name, const struct addr *addr)
+{
+	struct hosts_lesson *l = user;
+	struct policy_answer a;
+
+	policy_ask(l->ft->rooms.policy, name, &a);
+	if (a.action != POLICY_ALLOW || !a.by_name)
+		return;
+	/* where it may not lead it is just not learned; who asks is told */
+	(void)!policy_learn(l->ft->rooms.policy, name, addr, UINT32_MAX, true,
+	                    l->now, &a);
+}
+
+void flow_names_learn_hosts(struct flow_table *ft, int64_t now)
+{
+	struct hosts_lesson l = {ft, now};
+
+	resolver_each_host(ft->rooms.resolver, learn_host, &l);
+}

@@ -297,6 +297,7 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		                 flows);
 	host_bind(dp->host, dp->ft);
 	flow_names_bind(dp->ft, dp->config->dns_refused);
+	flow_names_learn_hosts(dp->ft, loop_clock());
 	loop_member_add(dp->loop, &member);
 	return 0;
 }
@@ -503,6 +504,8 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 	}
 	if (head->kind == MSG_HOSTS) {
 		resolver_set_hosts(dp->resolver, dp->text, head->text_len);
+		if (dp->ft)
+			flow_names_learn_hosts(dp->ft, loop_clock());
 		return 0;
 	}
 	if (head->kind == MSG_RESOLVER_SOCKET && *fd >= 0)

@@ -167,6 +167,21 @@ rig_up()
 	fi
 }
 
+# become COMMAND... - exec, also through in_net and in_host
+become()
+{
+	local where=$1
+
+	shift
+	# shellcheck disable=SC2086
+	case $where in
+	in_net) exec nsenter -t "$RIG_NET" $RIG_ENTER -n -- "$@" ;;
+	in_host) exec nsenter -t "$RIG_HOST" $RIG_ENTER -m -n \
+		--wdns="$PWD" -- "$@" ;;
+	*) "$where" "$@" ;;
+	esac
+}
+
 # background NAME COMMAND... - stdout and stderr to $RIG_DIR/NAME.log; the pid
 # is kept for rig_down and left in BACKGROUND_PID
 background()
@@ -174,7 +189,8 @@ background()
 	local name=$1
 
 	shift
-	"$@" >"$RIG_DIR/$name.log" 2>&1 </dev/null 3>&- &
+	# the pid must be that of the command, not of a shell in front of it
+	become "$@" >"$RIG_DIR/$name.log" 2>&1 </dev/null 3>&- &
 	BACKGROUND_PID=$!
 	RIG_PIDS+=("$BACKGROUND_PID")
 	echo "$BACKGROUND_PID" >>"$RIG_DIR/background"
