@@ -21,9 +21,11 @@ static void we_reset(const char *peer)
 	struct linger l = {.l_onoff = 1, .l_linger = 0};
 	const char *token = token_of("abort");
 	int fd = dial(peer, PORT_RECORD, SOCK_STREAM);
+	char line[128];
 
-	write_all(fd, token, strlen(token));
-	write_all(fd, "\n", 1);
+	/* in one write: an abort takes what Nagle holds back with it */
+	snprintf(line, sizeof(line), "%s\n", token);
+	write_all(fd, line, strlen(line));
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	close(fd);
 	recorded(peer, token);
