@@ -176,10 +176,15 @@ static void expect_segment(struct pst *p, int conn, const char *text,
 static void inject(struct pst *p, int conn, const char *text)
 {
 	struct seg_text s;
-	unsigned int mtu, seq;
+	unsigned int type, code, seq, mtu = 0;
 
 	if (sscanf(text, " toobig %u mtu %u", &seq, &mtu) == 2) {
-		wire_inject_toobig(p, conn, seq, mtu);
+		wire_inject_error(p, conn, p->is_ip6 ? 2 : 3, p->is_ip6 ? 0 : 4,
+		                  seq, mtu);
+		return;
+	}
+	if (sscanf(text, " icmp %u/%u %u", &type, &code, &seq) == 3) {
+		wire_inject_error(p, conn, type, code, seq, 0);
 		return;
 	}
 	seg_parse(p, text, &s);

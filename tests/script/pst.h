@@ -35,6 +35,7 @@ struct seg_text {
 	uint8_t flags;
 	bool wants_psh;
 	uint32_t seq, end, len;
+	bool bad_sum; /* inbound: with a wrong checksum */
 	bool has_ack, has_win, has_urg, has_opts, any_opts;
 	uint32_t ack, win, urg;
 	unsigned int nopts;
@@ -108,8 +109,9 @@ const char *seg_matches(const struct seg_text *want,
 
 /* wire.c: frames */
 void wire_inject(struct pst *p, int conn, const struct seg_text *s);
-void wire_inject_toobig(struct pst *p, int conn, uint32_t seq,
-                        unsigned int mtu);
+/* wire_inject_error() - an ICMP error of the app about our segment at seq */
+void wire_inject_error(struct pst *p, int conn, unsigned int type,
+                       unsigned int code, uint32_t seq, uint32_t word);
 void wire_hello(struct pst *p);
 int wire_frame_sent(void *user, const void *frame, size_t len);
 

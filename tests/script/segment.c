@@ -178,6 +178,8 @@ void seg_parse(const struct pst *p, const char *text, struct seg_text *out)
 		} else if (word(&s, "urg")) {
 			out->has_urg = true;
 			out->urg = number(p, &s);
+		} else if (word(&s, "badsum")) {
+			out->bad_sum = true;
 		} else if (*s == '<') {
 			s++;
 			parse_options(p, &s, out);

@@ -165,12 +165,14 @@ void wire_inject(struct pst *p, int conn, const struct seg_text *s)
 		csum_fold(csum_add(csum_pseudo(&c->t.app.addr, &c->t.host.addr,
 	                                       IP_PROTO_TCP, (uint32_t)len),
 	                           l4, len));
+	h.csum.raw ^= s->bad_sum ? 0x0101 : 0;
 	memcpy(l4, &h, sizeof(h));
 	send_packet(p, &c->t, IP_PROTO_TCP, l4, len);
 }
 
-/* "Too big" about the segment of ours at seq. */
-void wire_inject_toobig(struct pst *p, int conn, uint32_t seq, unsigned int mtu)
+/* What a router between, or the app's kernel, says of a segment of ours. */
+void wire_inject_error(struct pst *p, int conn, unsigned int type,
+                       unsigned int code, uint32_t seq, uint32_t word)
 {
 	const struct pst_conn *c = &p->conns[conn];
 	uint8_t *l4 = frame + 64, *at = l4 + 8;
@@ -178,9 +180,9 @@ void wire_inject_toobig(struct pst *p, int conn, uint32_t seq, unsigned int mtu)
 	size_t len;
 
 	memset(l4, 0, 64 + 20);
-	l4[0] = p->is_ip6 ? 2 : 3;
-	l4[1] = p->is_ip6 ? 0 : 4;
-	put32(l4 + 4, mtu);
+	l4[0] = (uint8_t)type;
+	l4[1] = (uint8_t)code;
+	put32(l4 + 4, word);
 	if (p->is_ip6) {
 		at[0] = 0x60;
 		at[5] = 20;

@@ -47,6 +47,8 @@ static enum verdict check_sequence(struct tcp *tcp, struct conn *c,
 		return SEG_NEXT;
 	if (s->flags & TCP_FLAG_RST)
 		return SEG_DROP;
+	if (s->payload.len && seq_lt(s->seq, c->rcv_nxt))
+		c->dsack = (struct seq_range){s->seq, s->end};
 	if (s->payload.len || s->flags & TCP_FLAG_FIN)
 		output_ack(tcp, c, now);
 	else
@@ -175,6 +177,7 @@ static enum verdict receive_data(struct tcp *tcp, struct conn *c,
 		uint32_t old = MIN(len, c->rcv_nxt - seq);
 
 		c->ack_now = true; /* it lacks our ACK */
+		c->dsack = (struct seq_range){seq, seq + old};
 		seq += old;
 		data += old;
 		len -= old;
@@ -191,6 +194,8 @@ static enum verdict receive_data(struct tcp *tcp, struct conn *c,
 	            (size_t)conn_mss(tcp, &c->t)));
 	if (seq != c->rcv_nxt) {
 		c->ack_now = true; /* RFC 5681 4.2 */
+		if (hold_has(tcp, c, seq, seq + len))
+			c->dsack = (struct seq_range){seq, seq + len};
 		hold_insert(tcp, c, seq, data, len);
 		return SEG_NEXT;
 	}

@@ -85,18 +85,21 @@ static void acked_now(struct conn *c)
 	c->rcv_wup = c->rcv_nxt;
 	c->ack_now = false;
 	c->ack_ns = TIME_NEVER;
+	c->dsack = (struct seq_range){0, 0};
 }
 
 static void emit_plain(struct tcp *tcp, struct conn *c, uint32_t seq,
                        uint8_t flags, int64_t now)
 {
 	struct tcp_out out = lower_tcp_begin(tcp->st, &c->t);
+	unsigned int nsacks = 0, max = c->has_ts ? 3 : 4;
 	struct seq_range sacks[4];
-	unsigned int nsacks = 0;
 	struct emit e = {.seq = seq, .ack = c->rcv_nxt, .flags = flags};
 
+	if (c->has_sack && c->dsack.start != c->dsack.end)
+		sacks[nsacks++] = c->dsack; /* RFC 2883: always the first */
 	if (c->has_sack)
-		nsacks = hold_sacks(tcp, c, sacks, c->has_ts ? 3 : 4);
+		nsacks += hold_sacks(tcp, c, sacks + nsacks, max - nsacks);
 	e.hdr_len = TCP_HDR_LEN +
 	            options_data(c, out.tcp + TCP_HDR_LEN, sacks, nsacks, now);
 	e.window = window_field(tcp, c);
@@ -278,7 +281,9 @@ int output_data(struct tcp *tcp, struct conn *c, uint32_t seq, uint32_t len,
 	e.payload = MIN((size_t)n, (size_t)len);
 	if (e.payload > seg)
 		e.gso = (uint16_t)seg;
-	if (e.payload < len || seq + e.payload == c->snd_edge)
+	/* MUST-61: whether it is the last we would know a peek later */
+	if (e.payload < len || common->config.gso ||
+	    seq + e.payload == c->snd_edge)
 		e.flags |= TCP_FLAG_PSH;
 	if (c->ack_ns != TIME_NEVER)
 		c->quickacks = 0; /* a dialogue: replies carry the ACKs */

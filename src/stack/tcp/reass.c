@@ -257,6 +257,15 @@ int hold_deliver(struct tcp *tcp, struct conn *c)
 	return 0;
 }
 
+bool hold_has(const struct tcp *tcp, const struct conn *c, uint32_t start,
+              uint32_t end)
+{
+	const struct hold *h = hold_of(tcp, c);
+	uint32_t i = h ? range_find(h, end) : 0;
+
+	return h && i < h->nranges && seq_leq(h->r[i].start, start);
+}
+
 unsigned int hold_sacks(const struct tcp *tcp, const struct conn *c,
                         struct seq_range *out, unsigned int max)
 {

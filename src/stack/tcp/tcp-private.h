@@ -187,7 +187,8 @@ struct conn {
 	uint32_t rcv_wup;  /* rcv_nxt as last told to the app */
 	uint32_t rcv_fin;
 	uint32_t rcvbuf;
-	uint32_t hold; /* pool chunk of struct hold, or 0 */
+	struct seq_range dsack; /* what came twice, not told yet; or empty */
+	uint32_t hold;          /* pool chunk of struct hold, or 0 */
 	uint32_t round_seq, round_ms;
 	uint32_t ts_recent, ts_recent_s, ts_offset;
 	uint32_t prev, next; /* free list, or tcp.half_open, tcp.time_wait */
@@ -329,6 +330,9 @@ void hold_join(struct tcp *tcp, struct conn *c);
 /* hold_deliver() - offers [rcv_read, rcv_nxt) to the host; 0 or -errno */
 int hold_deliver(struct tcp *tcp, struct conn *c);
 void hold_free(struct tcp *tcp, struct conn *c);
+/* hold_has() - are all of [start, end) held beyond rcv_nxt? */
+bool hold_has(const struct tcp *tcp, const struct conn *c, uint32_t start,
+              uint32_t end);
 /* hold_sacks() - the ranges to tell, the latest first; at most max */
 unsigned int hold_sacks(const struct tcp *tcp, const struct conn *c,
                         struct seq_range *out, unsigned int max);
