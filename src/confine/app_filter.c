@@ -160,6 +160,19 @@ static void notify_socket_calls(struct bpf *b)
 	bpf_call_end(b, rule);
 }
 
+static void pretend_undumpable(struct bpf *b)
+{
+	unsigned int rule = bpf_call_begin(b, __NR_prctl), set;
+
+	bpf_arg(b, 0, UINT32_MAX);
+	set = bpf_when_equal(b, PR_SET_DUMPABLE);
+	bpf_arg(b, 1, UINT32_MAX);
+	bpf_if_equal(b, 0, REFUSE_(0)); /* "errno 0": done */
+	bpf_when_end(b, set);
+	bpf_return(b, SECCOMP_RET_ALLOW);
+	bpf_call_end(b, rule);
+}
+
 int confine_app_notify(const struct app_filter *opts, struct error *err)
 {
 	unsigned int flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
@@ -171,6 +184,8 @@ int confine_app_notify(const struct app_filter *opts, struct error *err)
 	bpf_start(&b, SECCOMP_RET_KILL_PROCESS);
 	refuse_io_uring(&b);
 	notify_socket_calls(&b);
+	if (opts->keep_dumpable)
+		pretend_undumpable(&b);
 	judge_sockets(&b, opts, SECCOMP_RET_USER_NOTIF, SECCOMP_RET_USER_NOTIF);
 	bpf_return(&b, SECCOMP_RET_ALLOW);
 	if (opts->wait_killable)

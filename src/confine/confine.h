@@ -30,6 +30,9 @@ struct app_filter {
 	                       protocol open (--map-root with net-raw) */
 	bool wait_killable; /* notify: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	                       (Linux 5.19) */
+	bool keep_dumpable; /* notify: prctl(PR_SET_DUMPABLE, 0) answers 0 and
+	                       does nothing; a supervisor in the same user
+	                       namespace could not look at CMD any more */
 };
 _must_check_ int confine_app_filter(const struct app_filter *opts,
                                     struct error *err);

@@ -689,6 +689,8 @@ static int start_app(struct datapath *dp, struct error *err)
 	rc = sockets_handover_open(&dp->handover, err);
 	if (rc)
 		return rc;
+	/* in namespaces of ours CMD can always be looked at */
+	dp->handover.filter.keep_dumpable = !app->namespaces;
 	app->install_filter = sockets_install_filter;
 	app->user = &dp->handover;
 	pid = app_side_start(app, err);

@@ -24,8 +24,8 @@ int64_t call_answer_fd(struct sockets *s, const struct call *c, int fd,
 	if (n >= 0)
 		return CALL_DONE;
 	*number = -1;
-	/* ENOENT: a signal ended the call; nothing was put anywhere */
-	if (errno == ENOENT || errno == EINPROGRESS)
+	/* a signal ended the call, before or while: nothing was put anywhere */
+	if (errno == ENOENT || errno == EINPROGRESS || errno == ESRCH)
 		return CALL_DONE;
 	return errno == EMFILE ? -EMFILE : -ENOBUFS;
 }

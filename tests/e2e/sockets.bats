@@ -1,0 +1,279 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# sockets.bats - frontend sockets under attack, with namespaces and bare
+#
+# The numbers are those of THREATS: T36 a threat, S3 a rule of `sockets`.
+
+OPEN=7091 SHUT=7092 ECHO=7093
+
+setup_file()
+{
+	load lib.bash
+	can_own_namespaces || must_skip "no network namespace can be made here"
+	rig_up
+	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
+		"$POSTERN_BUILD/tests/programs/churn" "$POSTERN" "$RIG_DIR/"
+	: >"$RIG_DIR/open.arrivals"
+	: >"$RIG_DIR/shut.arrivals"
+	background open in_net "$RIG_DIR/attack" listen $OPEN \
+		"$RIG_DIR/open.arrivals"
+	background shut in_net "$RIG_DIR/attack" listen $SHUT \
+		"$RIG_DIR/shut.arrivals"
+	background echo in_net "$RIG_DIR/churn" serve $ECHO
+	for port in $OPEN $SHUT $ECHO; do
+		eventually tcp_listens in_net "$port"
+	done
+}
+
+teardown_file()
+{
+	load lib.bash
+	rig_down
+}
+
+setup()
+{
+	load lib.bash
+	cd "$RIG_DIR" || return
+}
+
+# bare COMMAND... - where no namespace of any kind can be made any more
+bare()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	as_user unshare -Ur sh -c '
+		for f in /proc/sys/user/max_*_namespaces; do echo 0 >"$f"; done
+		exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"' \
+		sh "$@"
+}
+
+# sandboxed HOW COMMAND... - HOW: as_user (namespaces) or bare
+sandboxed()
+{
+	local how=$1
+
+	shift
+	"$how" timeout 60 "$RIG_DIR/postern" -quiet do --frontend=sockets \
+		--deny "$NET4":$SHUT -- "$@"
+}
+
+# both COMMAND... - with namespaces and without, each must hold
+both()
+{
+	local how
+
+	for how in as_user bare; do
+		run sandboxed $how "$@"
+		echo "$how: $output"
+		[ "$status" -eq 0 ]
+		[[ "$output" == *held* || "$output" == *" 0 errors" ]]
+	done
+}
+
+# descendant PID NAME - the process of that name below PID
+descendant()
+{
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		if [ "$(<"/proc/$child/comm")" = "$2" ]; then
+			echo "$child"
+			return
+		fi
+		descendant "$child" "$2" && return
+	done
+	return 1
+}
+
+nobody_came()
+{
+	[ ! -s "$RIG_DIR/shut.arrivals" ]
+}
+
+@test "T36 an address that changes under the call never gets through" {
+	both "$RIG_DIR/attack" flip "$NET4" $OPEN $SHUT 3
+	nobody_came
+	[ -s "$RIG_DIR/open.arrivals" ]
+}
+
+@test "T37 a descriptor that changes under the call" {
+	both "$RIG_DIR/attack" swap "$NET4" $OPEN $SHUT 2
+	nobody_came
+}
+
+@test "T39 connects without connect, and twice" {
+	both "$RIG_DIR/attack" again "$NET4" $OPEN $SHUT
+	nobody_came
+}
+
+@test "T40 T41 io_uring and foreign ABIs" {
+	both "$RIG_DIR/attack" abi
+}
+
+@test "T42 families and protocols" {
+	both "$RIG_DIR/attack" families
+}
+
+@test "S8 options: pointers, devices, groups, odd lengths" {
+	both "$RIG_DIR/attack" options
+}
+
+@test "S3 signals end calls that wait, as natively" {
+	run as_user "$RIG_DIR/attack" held
+	[ "$output" = held ]
+	both "$RIG_DIR/attack" held
+}
+
+@test "T53 a storm of signals" {
+	both "$RIG_DIR/attack" storm "$NET4" $OPEN
+}
+
+@test "T53 signals do not break pipelines of the shell" {
+	# shellcheck disable=SC2016 # for the inner shell
+	run sandboxed as_user dash -c 'i=0
+		while [ $i -lt 300 ]; do
+			[ "$(echo a | cat | cat)" = a ] || exit 1
+			i=$((i + 1))
+		done'
+	[ "$status" -eq 0 ]
+}
+
+@test "T44 abstract names of the host" {
+	background abstract in_host python3 -c '
+import socket, time
+l = socket.socket(socket.AF_UNIX)
+l.bind("\0postern-test")
+l.listen()
+d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+d.bind("\0postern-test-datagram")
+print("ready", flush=True)
+time.sleep(600)'
+	eventually grep -q ready "$RIG_DIR/abstract.log"
+	local tries='
+import socket
+for attempt in (
+    lambda: socket.socket(socket.AF_UNIX).connect("\0postern-test"),
+    lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(
+        b"x", "\0postern-test-datagram"),
+    lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendmsg(
+        [b"x"], [], 0, "\0postern-test-datagram"),
+):
+    try:
+        attempt()
+        print("REACHED")
+    except OSError:
+        print("refused")
+a, b = socket.socketpair()
+a.send(b"x")
+print(b.recv(1))'
+	run as_user python3 -c "$tries"
+	[ "${lines[0]}" = REACHED ]
+	for how in as_user bare; do
+		run sandboxed $how python3 -c "$tries"
+		echo "$how: $output"
+		[[ "$output" != *REACHED* ]]
+		[ "${lines[3]}" = "b'x'" ]
+	done
+}
+
+@test "T46 the supervisor's memory, files and signals" {
+	# shellcheck disable=SC2016 # for the inner shell
+	run sandboxed bare sh -c '
+		for p in /proc/[0-9]*; do
+			read -r name <"$p/comm" || continue
+			[ "$name" = postern-data ] || continue
+			grep -q "^State:.Z" "$p/status" && continue
+			exec "$1" supervisor "${p#/proc/}"
+		done' sh "$RIG_DIR/attack"
+	echo "$output"
+	[ "$output" = held ]
+	# with namespaces it cannot even be seen
+	run sandboxed as_user sh -c 'cat /proc/[0-9]*/comm'
+	[[ "$output" != *postern-data* ]]
+}
+
+@test "T43 a network socket as stdin is refused" {
+	run sandboxed as_user true 0<>"/dev/tcp/127.0.0.1/1" || :
+	run in_net timeout 20 python3 -c '
+import os, socket, subprocess, sys
+l = socket.socket()
+l.bind(("127.0.0.1", 0))
+l.listen()
+c = socket.create_connection(l.getsockname())
+p = subprocess.run(sys.argv[1:], stdin=c, capture_output=True, text=True)
+print(p.returncode, p.stderr)' "$RIG_DIR/postern" do --frontend=sockets -- true
+	echo "$output"
+	[[ "$output" == "125 postern: "*"socket of the host"* ]]
+}
+
+@test "T52 the supervisor is killed: 125, nothing lives on" {
+	for how in as_user bare; do
+		sandboxed $how sh -c 'sleep 61.25 & sleep 61.25' \
+			>"$RIG_DIR/t52" 2>&1 3>&- &
+		local job=$!
+		eventually pgrep -f 'sleep 61.2[5]'
+		kill -9 "$(descendant $job postern-data)"
+		local ended=0
+		wait $job || ended=$?
+		echo "$how: $ended $(<"$RIG_DIR/t52")"
+		[ "$ended" -eq 125 ]
+		[ "$(wc -l <"$RIG_DIR/t52")" -eq 1 ]
+		EVENTUALLY_S=2 eventually sh -c '! pgrep -f "sleep 61.2[5]"'
+	done
+}
+
+@test "T50 a second listener is refused with a clear line" {
+	run sandboxed as_user "$RIG_DIR/postern" do --frontend=sockets -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"--frontend=link"* ]]
+}
+
+@test "T51 no new privileges" {
+	run sandboxed bare grep NoNewPrivs /proc/self/status
+	[[ "$output" == *1 ]]
+}
+
+@test "S13 churn of 16 threads, every byte checked" {
+	both "$RIG_DIR/churn" "$NET4" $ECHO 16 5
+}
+
+@test "two sandboxes listen on one port, the host sees neither" {
+	local serve='
+import socket, sys
+l = socket.socket()
+l.bind(("", 8080))
+l.listen()
+print("listening", flush=True)
+c = socket.create_connection(("127.0.0.1", 8080))
+s, a = l.accept()
+s.sendall(sys.argv[1].encode())
+s.close()
+print(c.recv(100).decode(), a == c.getsockname(), flush=True)
+sys.stdin.read()'
+	mkfifo "$RIG_DIR/until"
+	exec {hold}<>"$RIG_DIR/until"
+	for i in 1 2; do
+		sandboxed as_user python3 -c "$serve" number$i \
+			<"$RIG_DIR/until" >"$RIG_DIR/two$i" 2>&1 3>&- &
+	done
+	eventually grep -q 'number1 True' "$RIG_DIR/two1"
+	eventually grep -q 'number2 True' "$RIG_DIR/two2"
+	run tcp_listens in_host 8080
+	[ "$status" -ne 0 ]
+	exec {hold}>&-
+	wait
+}
+
+@test "getifaddrs, if_nameindex, ip, node: lo and one interface" {
+	run sandboxed as_user python3 -c 'import socket
+print([n for _, n in socket.if_nameindex()])'
+	[ "$output" = "['lo', 'tap0']" ]
+	run sandboxed as_user ip -o addr
+	[[ "$output" == *10.0.2.100/24* && "$output" == *fd00::100/64* ]]
+	[[ "$output" != *$HOST4* && "$output" != *h0* ]]
+	run sandboxed bare ip -o addr
+	[[ "$output" == *10.0.2.100/24* && "$output" != *h0* ]]
+	run sandboxed as_user ip link set lo down
+	[ "$status" -ne 0 ]
+}
