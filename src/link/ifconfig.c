@@ -327,6 +327,11 @@ void ifconfig_sysctls(uint32_t gid_first, uint32_t gid_last,
 	snprintf(range, sizeof(range), "%u %u", gid_first, gid_last);
 	write_sysctl("/proc/sys/net/ipv4/ping_group_range", range);
 	write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+	/*
+	 * Many connections to one server: the ports of those that ended are
+	 * used again, as on loopback; our timestamps make that safe (F17).
+	 */
+	write_sysctl("/proc/sys/net/ipv4/tcp_tw_reuse", "1");
 	if (congestion[0])
 		write_sysctl("/proc/sys/net/ipv4/tcp_congestion_control",
 		             congestion);
