@@ -208,8 +208,9 @@ static size_t max_flows(const struct sandbox_config *c)
 		return FLOWS_MIN;
 	lim.rlim_cur = lim.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &lim);
-	room = sub_clamped(MIN(lim.rlim_max, FLOWS_MAX * 2),
-	                   RESERVED_FDS + DNS_QUERIES);
+	room = MIN(lim.rlim_max, FLOWS_MAX * 2);
+	/* of a small limit a quarter must do for the rest */
+	room -= MIN(RESERVED_FDS + DNS_QUERIES, room / 4);
 	if (room < FLOWS_MIN)
 		room = FLOWS_MIN; /* a very small limit: EMFILE decides */
 	return MIN(want, room);
