@@ -68,8 +68,10 @@ static int become_root(struct error *err)
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
 	    setresuid(0, 0, 0) < 0)
 		return error_set(err, -errno, "cannot become uid 0 inside: ");
-	/* a change of ids forgets it */
+	/* what a change of ids takes away: that, and being looked at by init,
+	 * which has to enter our network */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return 0;
 }
 

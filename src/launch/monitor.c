@@ -85,7 +85,8 @@ struct monitor {
 	pid_t init, datapath;      /* -1: none, or reaped */
 	struct reap_list others;   /* children from before, and not ours */
 	bool app_ready, datapath_ready, no_proc, started;
-	int status; /* to exit with */
+	bool killed; /* one of us, during set-up: no reason for another plan */
+	int status;  /* to exit with */
 	struct error err;
 	char resolv_conf[HOSTFILES_TEXT_MAX];
 	char text[MESSAGE_TEXT_MAX];
@@ -527,8 +528,10 @@ static bool on_app_message(struct monitor *m)
 		       m->phase == PHASE_SET_UP && m->datapath_fd >= 0 &&
 		       on_datapath_message(m))
 			;
-		if (rc != -EAGAIN && m->phase == PHASE_SET_UP)
+		if (rc != -EAGAIN && m->phase == PHASE_SET_UP) {
+			m->killed = true; /* else it had said why */
 			fail(m, rc ? rc : -EPIPE, "the app's side is gone");
+		}
 		if (rc == 0 || rc != -EAGAIN)
 			fd_close(&m->app_fd);
 		if (m->app_fd < 0 && m->plan == MONITOR_SOCKETS &&
@@ -570,7 +573,8 @@ static void on_datapath_gone(struct monitor *m, int wait_status)
 		;
 	if (m->phase == PHASE_OVER)
 		return;
-	if (WIFSIGNALED(wait_status))
+	m->killed = WIFSIGNALED(wait_status);
+	if (m->killed)
 		snprintf(text, sizeof(text),
 		         "the datapath was ended by signal %d (SIG%s)",
 		         WTERMSIG(wait_status),
@@ -594,6 +598,7 @@ static void on_init_gone(struct monitor *m, int wait_status)
 		                    : EXIT_POSTERN;
 		m->phase = PHASE_OVER;
 	} else if (m->phase == PHASE_SET_UP) {
+		m->killed = WIFSIGNALED(wait_status);
 		fail(m, -EPIPE, "init ended before CMD could run");
 	}
 }
@@ -801,7 +806,7 @@ static enum monitor_result run(const struct sandbox_config *config,
 	*err = m->err;
 	if (m->err.code == -EINTR)
 		return MONITOR_WRONG;
-	return m->started ? MONITOR_BROKEN : MONITOR_IMPOSSIBLE;
+	return m->started || m->killed ? MONITOR_BROKEN : MONITOR_IMPOSSIBLE;
 }
 
 /*
@@ -815,6 +820,10 @@ static enum monitor_result run_bare(const struct sandbox_config *config,
 
 	if (config->require_netns)
 		return MONITOR_WRONG;
+	if (config->map_root || config->nuid_map || config->ngid_map) {
+		error_prefix(err, "ids cannot be mapped here: ");
+		return MONITOR_WRONG;
+	}
 	/* by auto there is a line with this reason already */
 	log_line(config->frontend == FRONTEND_SOCKETS ? LOG_LEVEL_NOTICE
 	                                              : LOG_LEVEL_DEBUG,

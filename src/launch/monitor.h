@@ -15,7 +15,8 @@ enum monitor_plan {
 
 enum monitor_result {
 	MONITOR_RAN,        /* CMD ran to its end; the status is its own */
-	MONITOR_BROKEN,     /* CMD was ended because postern failed */
+	MONITOR_BROKEN,     /* postern itself failed; CMD, if it ran, was
+	                       ended */
 	MONITOR_IMPOSSIBLE, /* CMD never ran: this plan cannot be had here */
 	MONITOR_WRONG,      /* CMD never ran, and no other plan would do */
 };

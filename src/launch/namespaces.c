@@ -57,8 +57,12 @@ static int append_range(char *text, uint32_t inside, uint32_t outside,
 	return n > 0 && (size_t)n < room ? 0 : -ENOSPC;
 }
 
-/* Every id that this namespace knows, as itself. */
-static int append_all(char *text, const char *path, uint32_t *last)
+/*
+ * Every id that this namespace knows, as itself; first and last, which may be
+ * NULL, are made to hold them all.
+ */
+static int append_all(char *text, const char *path, uint32_t *first,
+                      uint32_t *last)
 {
 	_auto_fclose_ FILE *f = fopen(path, "re");
 	uint32_t inside, outside, count;
@@ -67,8 +71,10 @@ static int append_all(char *text, const char *path, uint32_t *last)
 	while (!rc && fscanf(f, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside,
 	                     &outside, &count) == 3) {
 		rc = append_range(text, inside, inside, count);
-		if (last && inside + (count - 1) > *last)
-			*last = inside + (count - 1);
+		if (first)
+			*first = MIN(*first, inside);
+		if (last)
+			*last = MAX(*last, inside + (count - 1));
 	}
 	return rc;
 }
@@ -123,7 +129,8 @@ static int plan_inner(const struct sandbox_config *c, struct id_plan *plan,
 		rc = append_entries(plan->inner.uid, c->uid_map, c->nuid_map,
 		                    rights, uid, "-uid-map", err);
 	} else if (rights && (uid == 0 || !c->map_root)) {
-		rc = append_all(plan->inner.uid, "/proc/self/uid_map", NULL);
+		rc = append_all(plan->inner.uid, "/proc/self/uid_map", NULL,
+		                NULL);
 	} else {
 		rc = append_range(plan->inner.uid, c->map_root ? 0 : uid, uid,
 		                  1);
@@ -139,9 +146,8 @@ static int plan_inner(const struct sandbox_config *c, struct id_plan *plan,
 		rc = append_entries(plan->inner.gid, c->gid_map, c->ngid_map,
 		                    rights, gid, "-gid-map", err);
 	} else if (rights && (gid == 0 || !c->map_root)) {
-		plan->gid_first = 0;
 		rc = append_all(plan->inner.gid, "/proc/self/gid_map",
-		                &plan->gid_last);
+		                &plan->gid_first, &plan->gid_last);
 	} else {
 		rc = append_range(plan->inner.gid, c->map_root ? 0 : gid, gid,
 		                  1);
@@ -163,10 +169,11 @@ int id_plan_make(const struct sandbox_config *config, struct id_plan *plan,
 	plan->user_ns = true;
 	plan->outer.own = !rights;
 	if (rights) {
-		rc = append_all(plan->outer.uid, "/proc/self/uid_map", NULL);
+		rc = append_all(plan->outer.uid, "/proc/self/uid_map", NULL,
+		                NULL);
 		if (!rc)
 			rc = append_all(plan->outer.gid, "/proc/self/gid_map",
-			                NULL);
+			                NULL, NULL);
 	} else {
 		rc = append_range(plan->outer.uid, geteuid(), geteuid(), 1);
 		if (!rc)

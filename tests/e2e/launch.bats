@@ -169,6 +169,19 @@ root_inside()
 	each root_inside
 }
 
+@test "ids are mapped as asked, or CMD does not run" {
+	words user
+	run -125 "${W[@]}" "$DIR/postern" do -uid-map "0 5000 2" -- true
+	[[ $output = *"CAP_SETUID"* ]]
+	is_root || return 0
+	run -0 "$DIR/postern" do -q --frontend=link -uid-map "0 100000 65536" \
+		-gid-map "0 100000 65536" -- sh -c '
+		id -u
+		tr -s " " </proc/self/uid_map; ping -c1 -W1 10.0.2.2 >&2'
+	[ "${lines[0]}" = 0 ]
+	[ "${lines[1]}" = " 0 100000 65536" ]
+}
+
 ready_at_once()
 {
 	local i
@@ -478,6 +491,26 @@ orphans()
 
 @test "what CMD left in the background ends with CMD" {
 	each orphans
+}
+
+@test "a kill at any moment of the set-up leaves nothing, and no CMD" {
+	words user
+	"${W[@]}" "$DIR/postern" do -q --frontend=link -- true ||
+		must_skip "link is not possible here"
+	local i job pids victim
+
+	for ((i = 0; i < 20; i++)); do
+		"${W[@]}" "$DIR/postern" do --frontend=link -- \
+			sleep 7.4711 2>err &
+		job=$!
+		sleep "0.0$(printf %02d $((RANDOM % 12)))"
+		mapfile -t pids < <(tree $job)
+		victim=${pids[$((RANDOM % ${#pids[@]}))]}
+		kill -KILL "$victim" || :
+		wait $job || :
+		EVENTUALLY_S=1 eventually all_gone "${pids[@]}"
+		EVENTUALLY_S=1 eventually sh -c '! pgrep -fx "sleep 7.4711"'
+	done
 }
 
 # --- networks other than the default -------------------------------------------
