@@ -290,23 +290,21 @@ static void read_target(struct view line, struct sniff *out)
 }
 
 /* One header line; false: a spelling that servers read differently. */
-static bool read_header(struct view line, struct sniff *out, bool *after_host)
+static bool read_header(struct view line, struct sniff *out)
 {
 	const char *p = (const char *)line.data;
-	const char *colon = memchr(p, ':', line.len);
-	size_t n;
+	size_t n = line.len;
 
 	if (p[0] == ' ' || p[0] == '\t')
-		return !*after_host; /* folded into the line before */
-	*after_host = false;
-	if (line.len < 4 || strncasecmp(p, "host", 4) != 0)
+		return false; /* folded into the line before, or not */
+	if (n < 4 || strncasecmp(p, "host", 4) != 0)
 		return true;
-	n = colon ? (size_t)(colon - p) : line.len;
-	if (n != 4)
-		return p[4] != ' ' && p[4] != '\t' && p[4] != '\0';
-	*after_host = true;
-	p = colon + 1;
-	n = line.len - 5;
+	if (n == 4 || p[4] == ' ' || p[4] == '\t')
+		return false; /* "Host : name", or no colon at all */
+	if (p[4] != ':')
+		return true;
+	p += 5;
+	n -= 5;
 	while (n && (*p == ' ' || *p == '\t')) {
 		p++;
 		n--;
@@ -319,7 +317,6 @@ static bool read_header(struct view line, struct sniff *out, bool *after_host)
 
 static void read_headers(struct view v, struct sniff *out)
 {
-	bool after_host = false;
 	struct view line;
 
 	out->kind = SNIFF_HTTP;
@@ -327,7 +324,7 @@ static void read_headers(struct view v, struct sniff *out)
 		if (!line.len)
 			return; /* the end of them */
 		if (memchr(line.data, '\0', line.len) ||
-		    !read_header(line, out, &after_host)) {
+		    !read_header(line, out)) {
 			out->what = SNIFF_UNREADABLE;
 			return;
 		}
