@@ -30,6 +30,10 @@ struct stack_config {
 	size_t max_conns;      /* TCP connections at most */
 	size_t max_connecting; /* of those, not yet answered */
 	size_t pool_bytes;     /* all data held for hosts that lag, all holes */
+	/* of TCP; 0: as said */
+	int64_t time_wait_ns;    /* 2 MSL: 2 s */
+	int64_t user_timeout_ns; /* silence of an app that owes an ACK: 120 s */
+	int64_t keepalive_ns;    /* idle before the first probe: 2 h */
 };
 
 /*
@@ -100,6 +104,7 @@ struct stack_ops {
 struct stack_stats {
 	uint64_t frames_app, frames_app_bad, frames_host;
 	uint64_t tcp_opened, tcp_refused, tcp_resets, tcp_retransmits;
+	uint64_t tcp_impossible; /* connections reset for a bug of ours */
 	uint64_t tcp_challenge_acks, tcp_pool_full, icmp_limited;
 	uint64_t frags_dropped;
 	size_t conns, conns_connecting, frag_slots_used, pool_used_bytes;

@@ -219,6 +219,12 @@ static void set_config(struct pst *p, const char *text)
 		p->app_isn = (uint32_t)n;
 	else if (!strcmp(key, "flush"))
 		p->flush_manual = !strcmp(value, "manual");
+	else if (!strcmp(key, "time-wait"))
+		p->config.time_wait_ns = (int64_t)n * NS_PER_S;
+	else if (!strcmp(key, "user-timeout"))
+		p->config.user_timeout_ns = (int64_t)n * NS_PER_S;
+	else if (!strcmp(key, "keepalive"))
+		p->config.keepalive_ns = (int64_t)n * NS_PER_S;
 	else if (!strcmp(key, "connect"))
 		p->connect_mode = !strcmp(value, "auto")     ? CONNECT_AUTO
 		                  : !strcmp(value, "refuse") ? CONNECT_REFUSE

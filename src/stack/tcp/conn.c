@@ -73,6 +73,12 @@ size_t tcp_size(const struct stack_config *config)
 	return layout_of(config).total;
 }
 
+static void set_default(int64_t *option, int64_t value)
+{
+	if (*option <= 0)
+		*option = value;
+}
+
 struct tcp *tcp_init(void *memory, struct stack *st, int64_t now)
 {
 	struct stack_common *common = stack_common(st);
@@ -91,6 +97,9 @@ struct tcp *tcp_init(void *memory, struct stack *st, int64_t now)
 	tcp->max_connecting =
 		(uint32_t)MIN(MAX(common->config.max_connecting, (size_t)1),
 	                      (size_t)l.nconns);
+	set_default(&common->config.time_wait_ns, TCP_TIME_WAIT_NS);
+	set_default(&common->config.user_timeout_ns, TCP_USER_TIMEOUT_NS);
+	set_default(&common->config.keepalive_ns, TCP_KEEP_IDLE_NS);
 	tcp->pool.base = base + l.pool;
 	tcp->pool.chunks = l.nchunks;
 	tcp->sweep_ns = TIME_NEVER;
@@ -332,6 +341,12 @@ void conn_kill(struct tcp *tcp, struct conn *c, int64_t now)
 	conn_drop(tcp, c, true);
 }
 
+void conn_impossible(struct tcp *tcp, struct conn *c, int64_t now)
+{
+	tcp_stats(tcp)->tcp_impossible++;
+	conn_kill(tcp, c, now);
+}
+
 /* --- what a SYN settles ----------------------------------------------------
  */
 
@@ -371,5 +386,6 @@ void conn_take_syn_options(struct tcp *tcp, struct conn *c,
 void conn_enter_time_wait(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	conn_set_state(tcp, c, CONN_TIME_WAIT);
-	timer_rtx_set(tcp, c, RTX_TIME_WAIT, now + TCP_TIME_WAIT_NS);
+	timer_rtx_set(tcp, c, RTX_TIME_WAIT,
+	              now + tcp->common->config.time_wait_ns);
 }

@@ -249,10 +249,16 @@ enum verdict input_deliver(struct tcp *tcp, struct conn *c, int64_t now)
 	const struct stack_common *common = tcp->common;
 	uint32_t gen = c->gen;
 
-	if (c->rcv_read != rcv_data_end(c) && hold_deliver(tcp, c) < 0) {
+	int r = 0;
+
+	if (c->rcv_read != rcv_data_end(c))
+		r = hold_deliver(tcp, c);
+	if (r == -EBADE)
+		conn_impossible(tcp, c, now);
+	else if (r < 0)
 		conn_kill(tcp, c, now);
+	if (r < 0)
 		return SEG_GONE;
-	}
 	if (!c->fin_rcvd || c->host_shut || c->rcv_read != rcv_data_end(c))
 		return SEG_NEXT;
 	c->host_shut = true;
@@ -418,6 +424,20 @@ static bool is_reuse(const struct conn *c, const struct tseg *s)
 	return seq_lt(c->rcv_nxt, s->seq);
 }
 
+/*
+ * What our own bugs could break, looked at for each segment (THREATS 7): the
+ * one connection is reset, the counter tells, the others go on.
+ */
+static bool is_possible(const struct conn *c)
+{
+	if (c->state <= CONN_FREE || c->state >= CONN_DRAINING)
+		return false; /* it stood in the hash */
+	return c->state <= CONN_SYN_SENT ||
+	       (seq_leq(c->snd_una, c->snd_nxt) &&
+	        seq_leq(c->rcv_read, rcv_data_end(c)) &&
+	        (c->rcv_read == rcv_data_end(c) || c->hold));
+}
+
 static void parse(const struct segment *raw, struct tseg *s)
 {
 	const struct tcp_hdr *hdr = raw->hdr;
@@ -454,6 +474,10 @@ void tcp_input(struct tcp *tcp, const struct segment *raw, int64_t now)
 			open_passive(tcp, &s, now);
 		else
 			output_rst_reply(tcp, &s, now);
+		return;
+	}
+	if (!is_possible(c)) {
+		conn_impossible(tcp, c, now);
 		return;
 	}
 	gen = c->gen;

@@ -39,7 +39,8 @@ static uint16_t window_field(const struct tcp *tcp, struct conn *c)
 {
 	uint32_t unit = 1u << c->rcv_wscale;
 	uint32_t edge = c->rcv_edge + output_window_gain(tcp, c);
-	uint32_t wnd = edge - c->rcv_nxt;
+	/* the app's FIN may stand on the edge of a shut window */
+	uint32_t wnd = seq_lt(c->rcv_nxt, edge) ? edge - c->rcv_nxt : 0;
 	uint32_t up = (wnd + unit - 1) & ~(unit - 1);
 	uint32_t limit = c->rcv_read + c->rcvbuf + TCP_RCV_SLACK;
 

@@ -301,6 +301,8 @@ void conn_set_state(struct tcp *tcp, struct conn *c, enum conn_state state);
 void conn_drop(struct tcp *tcp, struct conn *c, bool reset);
 /* conn_kill() - RST to the app, then conn_drop(reset) */
 void conn_kill(struct tcp *tcp, struct conn *c, int64_t now);
+/* conn_impossible() - a state that cannot be: counted, and killed */
+void conn_impossible(struct tcp *tcp, struct conn *c, int64_t now);
 /* conn_mss() - what our interface takes, options not counted */
 uint16_t conn_mss(const struct tcp *tcp, const struct tuple *t);
 void conn_take_syn_options(struct tcp *tcp, struct conn *c,

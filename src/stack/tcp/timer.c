@@ -88,10 +88,14 @@ void timer_rtx_rearm(struct tcp *tcp, struct conn *c, int64_t now)
 /* --- what happens then ---------------------------------------------------- */
 
 /* Has the app been silent for so long that it must be gone? */
-static bool is_vanished(const struct conn *c, int64_t now)
+static bool is_vanished(const struct tcp *tcp, const struct conn *c,
+                        int64_t now)
 {
+	int64_t silence = now - c->last_rcv_ns;
+
 	return c->backoff > TCP_RTX_RETRIES ||
-	       (c->backoff > 3 && now - c->last_rcv_ns > TCP_USER_TIMEOUT_NS);
+	       (c->backoff > 3 &&
+	        silence > tcp->common->config.user_timeout_ns);
 }
 
 static void on_syn_timeout(struct tcp *tcp, struct conn *c, int64_t now)
@@ -119,7 +123,7 @@ static void on_rto(struct tcp *tcp, struct conn *c, int64_t now)
 		timer_rtx_stop(c);
 		return;
 	}
-	if (is_vanished(c, now)) {
+	if (is_vanished(tcp, c, now)) {
 		conn_kill(tcp, c, now);
 		return;
 	}
@@ -147,7 +151,7 @@ static void on_persist(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	int64_t next;
 
-	if (is_vanished(c, now)) {
+	if (is_vanished(tcp, c, now)) {
 		conn_kill(tcp, c, now);
 		return;
 	}
@@ -221,7 +225,7 @@ static void keepalive(struct tcp *tcp, struct conn *c, int64_t now)
 	int64_t idle = now - c->last_rcv_ns;
 
 	if (c->state < CONN_ESTABLISHED || c->state > CONN_LAST_ACK ||
-	    idle < TCP_KEEP_IDLE_NS || c->snd_nxt != c->snd_una)
+	    idle < tcp->common->config.keepalive_ns || c->snd_nxt != c->snd_una)
 		return;
 	if (c->keep_probes++ < TCP_KEEP_PROBES)
 		output_probe(tcp, c, now);

@@ -310,10 +310,129 @@ static void the_owner_may_refill_from_inside(void **state)
 	rig_stop();
 }
 
+/* --- states that cannot be (THREATS 7)
+ * ------------------------------------------ */
+
+enum { FLOWS = 12, BREAKS = 5 };
+
+/* Some of a connection's way, so that each state is met. */
+static struct conn *play_until(const struct tuple *t, enum conn_state state)
+{
+	struct rig_seg s = {.t = *t, .flags = TCP_FLAG_SYN, .window = 65535};
+	struct conn *c;
+
+	rig.connects = state != CONN_CONNECTING;
+	rig_input(&s);
+	rig.connects = true;
+	c = conn_lookup(rig.tcp, t);
+	if (state == CONN_CONNECTING || state == CONN_SYN_RCVD)
+		return c;
+	s.flags = TCP_FLAG_ACK;
+	s.seq = 1;
+	s.ack = c->snd_nxt;
+	rig_input(&s);
+	if (state == CONN_CLOSE_WAIT) {
+		s.flags |= TCP_FLAG_FIN;
+		rig_input(&s);
+	}
+	rig.accepts = 0; /* something is held */
+	s.flags = TCP_FLAG_ACK;
+	s.payload_len = 100;
+	rig_input(&s);
+	rig.accepts = UINT64_MAX;
+	return c;
+}
+
+static void break_it(struct conn *c, int how)
+{
+	switch (how) {
+	case 0:
+		c->snd_una = c->snd_nxt + 1000;
+		break;
+	case 1:
+		c->rcv_read = c->rcv_nxt + 5000;
+		break;
+	case 2:
+		c->rcv_read = c->rcv_nxt - 70000; /* what is not held */
+		break;
+	case 3:
+		c->snd_nxt = c->snd_una - 1;
+		break;
+	default:
+		c->state = 200;
+		break;
+	}
+}
+
+static void check_echo(unsigned int n)
+{
+	struct tuple t = rig_tuple(n);
+	struct conn *c = conn_lookup(rig.tcp, &t);
+	struct rig_seg s = {.t = t,
+	                    .flags = TCP_FLAG_ACK,
+	                    .payload_len = 10,
+	                    .window = 65535};
+	uint64_t before = rig.taken;
+
+	assert_non_null(c);
+	s.seq = c->rcv_nxt;
+	s.ack = c->snd_nxt;
+	rig_input(&s);
+	assert_int_equal(rig.taken, before + 10);
+}
+
+static void an_impossible_state_costs_one_flow(void **state)
+{
+	static const enum conn_state states[] = {
+		CONN_SYN_RCVD,
+		CONN_ESTABLISHED,
+		CONN_CLOSE_WAIT,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(states) * BREAKS; i++) {
+		struct tuple bad = rig_tuple(500);
+		struct rig_seg s = {.t = bad,
+		                    .flags = TCP_FLAG_ACK,
+		                    .payload_len = 10,
+		                    .window = 65535};
+		struct conn *c;
+
+		/* the count of half-open ones follows the state: not that */
+		if (states[i / BREAKS] == CONN_SYN_RCVD && i % BREAKS == 4)
+			continue;
+		rig_start(64, 1 << 20, i + 1);
+		for (unsigned int n = 0; n < FLOWS; n++) {
+			struct tuple t = rig_tuple(n);
+
+			rig_handshake(&t);
+		}
+		c = play_until(&bad, states[i / BREAKS]);
+		assert_non_null(c);
+		s.seq = c->rcv_nxt;
+		s.ack = c->snd_nxt;
+		break_it(c, (int)(i % BREAKS));
+		stack_tcp_host_writable(rig_stack(), conn_id(rig.tcp, c),
+		                        rig.now);
+		rig_input(&s);
+		assert_true(rig.common.stats.tcp_impossible == 1);
+		assert_null(conn_lookup(rig.tcp, &bad));
+		for (unsigned int n = 0; n < FLOWS; n++)
+			check_echo(n);
+		rig.now += 300 * NS_PER_S;
+		tcp_run(rig.tcp, rig.now);
+		for (unsigned int n = 0; n < FLOWS; n++)
+			check_echo(n);
+		assert_int_equal(rig.common.stats.conns, FLOWS);
+		rig_stop();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_segment_breaks_an_invariant),
+		cmocka_unit_test(an_impossible_state_costs_one_flow),
 		cmocka_unit_test(the_owner_may_abort_from_inside),
 		cmocka_unit_test(the_slot_may_be_taken_from_inside),
 		cmocka_unit_test(the_owner_may_refill_from_inside),
