@@ -90,6 +90,7 @@ static void write_line(const struct log_sink *sink, enum log_level level,
 	while (rc < 0 && errno == EINTR);
 }
 
+/* #syscalls write */
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	int saved = errno;

@@ -62,7 +62,8 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
 		rc = enter(far, err);
 	if (!rc)
 		rc = ifconfig_up(FAR_END, err);
-	/* bound to an interface that is down, it would read ENETDOWN first */
+	/* bound to an interface that is down, it would read ENETDOWN first
+	 * (tests/kernel/packet_bind_down) */
 	if (!rc)
 		rc = frame_port_packet_open(FAR_END, port, err);
 	if (!rc)
@@ -72,7 +73,8 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
 
 /*
  * The far end of a veth pair does not keep the app's namespace alive, as a tap
- * does: what CMD has written last would be lost with it.
+ * does (tests/kernel/tap_holds_namespace): what CMD has written last would be
+ * lost with it.
  */
 static int send_network(const struct app_side *a, struct error *err)
 {

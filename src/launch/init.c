@@ -69,7 +69,7 @@ static int become_root(struct error *err)
 	    setresuid(0, 0, 0) < 0)
 		return error_set(err, -errno, "cannot become uid 0 inside: ");
 	/* what a change of ids takes away: that, and being looked at by init,
-	 * which has to enter our network */
+	 * which has to enter our network (tests/kernel/id_change_hides) */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return 0;

@@ -116,7 +116,8 @@ static int receive(int sock, struct message_head *head, char *text,
 
 	*fd = -1;
 	/* ECONNRESET, once, where the other end left something unread as it
-	 * closed: what it had said is still there */
+	 * what it had said is still there (tests/kernel/
+	 * unix_reset_then_data) */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && (errno == EINTR || errno == ECONNRESET));

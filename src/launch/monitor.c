@@ -18,9 +18,9 @@
  * The end, whoever dies first: CMD - init reports the status, `monitor_run`
  * returns it at once and leaves the datapath half a second to deliver what
  * was written. The monitor - its death kills init, and with init its pid
- * namespace; the datapath sees the end of its pair. The datapath - the
- * monitor kills init, says so in one line, status 125. Init - the namespace
- * is gone with it; status 137.
+ * namespace (tests/kernel/pidns_dies_with_init); the datapath sees the end of
+ * its pair. The datapath - the monitor kills init, says so in one line, status
+ * 125. Init - the namespace is gone with it; status 137.
  *
  * Signals: those that a person or a program sends to the monitor go on to
  * CMD; those of the terminal reach CMD by themselves, being sent to the whole
