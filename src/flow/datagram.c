@@ -187,18 +187,28 @@ void flow_host_datagram(struct flow_table *ft, struct flow_id id,
 void flow_host_datagram_error(struct flow_table *ft, struct flow_id id, int err,
                               const struct addr *from, int64_t now)
 {
-	struct flow *f = flow_get(ft, id);
+	struct flow *f = live(ft, id, FLOW_UDP, "datagram error", now);
 	struct tuple t;
 
 	if (!f)
 		return;
-	if (f->kind != FLOW_UDP && f->kind != FLOW_ECHO) {
-		flow_impossible(ft, f, "datagram error", now);
-		return;
-	}
 	t = f->t;
 	ft->rooms.frontend->udp_error(ft->rooms.frontend_user, f->app_ref, &t,
 	                              err, from, now);
+}
+
+void flow_host_echo_error(struct flow_table *ft, struct flow_id id,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now)
+{
+	struct flow *f = live(ft, id, FLOW_ECHO, "echo error", now);
+	struct tuple t;
+
+	if (!f)
+		return;
+	t = f->t;
+	ft->rooms.frontend->echo_error(ft->rooms.frontend_user, f->app_ref, &t,
+	                               seq, err, from, now);
 }
 
 void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,

@@ -158,6 +158,9 @@ void flow_host_datagram(struct flow_table *ft, struct flow_id id,
                         int64_t now);
 void flow_host_datagram_error(struct flow_table *ft, struct flow_id id, int err,
                               const struct addr *from, int64_t now);
+void flow_host_echo_error(struct flow_table *ft, struct flow_id id,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now);
 void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
                     const void *data, size_t len, int64_t now);
 /* The slot behind a live id, or NULL: fields the host room may use. */

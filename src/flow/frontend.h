@@ -26,6 +26,10 @@ struct frontend_ops {
 	                    int64_t now);
 	void (*udp_error)(void *user, uint64_t app_ref, const struct tuple *t,
 	                  int err, const struct addr *from, int64_t now);
+	/* an ICMP error about the echo request seq of t */
+	void (*echo_error)(void *user, uint64_t app_ref, const struct tuple *t,
+	                   uint16_t seq, int err, const struct addr *from,
+	                   int64_t now);
 	void (*echo_deliver)(void *user, uint64_t app_ref,
 	                     const struct tuple *t, uint16_t seq,
 	                     const void *data, size_t len, int64_t now);

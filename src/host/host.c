@@ -19,6 +19,7 @@
 #include "host/host-private.h"
 
 #include "base/cleanup.h"
+#include "wire/icmp_errno.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -76,8 +77,24 @@ static bool offender_of(const struct sock_extended_err *ee, struct addr *from)
 	return true;
 }
 
+/* The packet that the error is about begins with its ICMP header. */
+static void tell_error(struct host *h, struct flow_id id, size_t len, int err,
+                       const struct addr *from, int64_t now)
+{
+	const struct flow_host_part *part = flow_host_part(h->ft, id);
+	const uint8_t *p = h->buffers;
+
+	if (!part)
+		return;
+	if (part->kind != HOST_ECHO)
+		flow_host_datagram_error(h->ft, id, err, from, now);
+	else if (len >= 8)
+		flow_host_echo_error(h->ft, id, (uint16_t)(p[6] << 8 | p[7]),
+		                     err, from, now);
+}
+
 static void pass_error(struct host *h, struct flow_id id, struct msghdr *msg,
-                       int64_t now)
+                       size_t len, int64_t now)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
 	     c = CMSG_NXTHDR(msg, c)) {
@@ -89,6 +106,7 @@ static void pass_error(struct host *h, struct flow_id id, struct msghdr *msg,
 		} e = {0};
 		struct addr from;
 		bool known;
+		int err;
 
 		if (!(c->cmsg_level == IPPROTO_IP &&
 		      c->cmsg_type == IP_RECVERR) &&
@@ -103,8 +121,10 @@ static void pass_error(struct host *h, struct flow_id id, struct msghdr *msg,
 		    !e.ee.ee_errno || e.ee.ee_errno > 4095)
 			continue;
 		known = offender_of(&e.ee, &from);
-		flow_host_datagram_error(h->ft, id, -(int)e.ee.ee_errno,
-		                         known ? &from : NULL, now);
+		err = icmp_errno_of(e.ee.ee_origin == SO_EE_ORIGIN_ICMP,
+		                    e.ee.ee_type, e.ee.ee_code);
+		tell_error(h, id, len, err ? err : -(int)e.ee.ee_errno,
+		           known ? &from : NULL, now);
 	}
 }
 
@@ -120,6 +140,7 @@ void host_read_errors(struct host *h, struct flow_id id, int fd, int64_t now)
 	int err;
 
 	for (unsigned int i = 0; i < HOST_BATCH; i++) {
+		ssize_t n;
 		struct msghdr msg = {
 			.msg_iov = &iov,
 			.msg_iovlen = 1,
@@ -127,9 +148,10 @@ void host_read_errors(struct host *h, struct flow_id id, int fd, int64_t now)
 			.msg_controllen = sizeof(control),
 		};
 
-		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		n = recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+		if (n < 0)
 			break;
-		pass_error(h, id, &msg, now);
+		pass_error(h, id, &msg, (size_t)n, now);
 		if (!flow_host_part(h->ft, id))
 			return;
 	}

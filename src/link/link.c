@@ -212,6 +212,14 @@ static void on_udp_error(void *user, uint64_t ref, const struct tuple *t,
 	stack_udp_error(entered(user, now)->stack, t, err, from, now);
 }
 
+static void on_echo_error(void *user, uint64_t ref, const struct tuple *t,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now)
+{
+	(void)ref;
+	stack_echo_error(entered(user, now)->stack, t, seq, err, from, now);
+}
+
 static void on_echo_deliver(void *user, uint64_t ref, const struct tuple *t,
                             uint16_t seq, const void *data, size_t len,
                             int64_t now)
@@ -228,6 +236,7 @@ static const struct frontend_ops to_frontend_ops = {
 	.tcp_reset = on_reset,
 	.udp_deliver = on_udp_deliver,
 	.udp_error = on_udp_error,
+	.echo_error = on_echo_error,
 	.echo_deliver = on_echo_deliver,
 };
 

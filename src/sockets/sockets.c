@@ -38,6 +38,8 @@
  */
 #include "sockets/sockets-private.h"
 
+#include "wire/icmp_errno.h"
+
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -137,8 +139,20 @@ static void on_datagram_error(void *user, uint64_t app_ref,
 	if (!sk || sk->kind != SK_DGRAM || !(sk->flags & SK_F_CONNECTED) ||
 	    !endpoint_equal(&sk->peer, &t->host))
 		return;
+	err = icmp_errno_seen(addr_is_ip4(&t->host.addr), err);
+	if (!err)
+		return;
 	sk->err = -err;
 	sk_wake(s, sk, now);
+}
+
+static void on_echo_error(void *user, uint64_t app_ref, const struct tuple *t,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now)
+{
+	/* as on_echo() */
+	(void)user, (void)app_ref, (void)t, (void)seq;
+	(void)err, (void)from, (void)now;
 }
 
 static void on_echo(void *user, uint64_t app_ref, const struct tuple *t,
@@ -159,6 +173,7 @@ const struct frontend_ops *sockets_frontend_ops(void)
 		.tcp_reset = on_reset,
 		.udp_deliver = on_datagram,
 		.udp_error = on_datagram_error,
+		.echo_error = on_echo_error,
 		.echo_deliver = on_echo,
 	};
 

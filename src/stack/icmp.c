@@ -222,7 +222,7 @@ void icmp_echo_input(struct stack *st, const struct packet *p, int64_t now)
 	t.app.port = be16_get(h->echo.id);
 	err = st->common.ops->echo_input(st->common.user, &t,
 	                                 be16_get(h->echo.seq), v.data, v.len,
-	                                 p->ttl);
+	                                 packet_hops_left(p));
 	if (err < 0)
 		icmp_error_errno(st, p, err, now);
 }
@@ -244,6 +244,19 @@ void stack_echo_output(struct stack *st, const struct tuple *t, uint16_t seq,
 	memcpy(l4, &h, sizeof(h));
 	memcpy(l4 + sizeof(h), data, len);
 	icmp_send(st, &t->host.addr, &t->app.addr, sizeof(h) + len);
+}
+
+void stack_echo_error(struct stack *st, const struct tuple *t, uint16_t seq,
+                      int err, const struct addr *from, int64_t now)
+{
+	const bool is_ip4 = addr_is_ip4(&t->app.addr);
+	const struct icmp_hdr h = {
+		.type = is_ip4 ? ICMP4_ECHO : ICMP6_ECHO,
+		.echo = {be16_of(t->app.port), be16_of(seq)},
+	};
+
+	icmp_error_rebuilt(st, t, is_ip4 ? IP_PROTO_ICMP : IP_PROTO_ICMP6, &h,
+	                   sizeof(h), err, from, now);
 }
 
 static bool quoted_take4(struct view *v, struct tuple *t)

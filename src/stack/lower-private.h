@@ -129,6 +129,11 @@ void ip_dispatch_reassembled(struct stack *st, struct packet *p,
  */
 bool packet_is_vouched(const struct packet *p, size_t csum_offset);
 void packet_bad(struct stack *st);
+/* packet_hops_left() - of the hop limit, when it leaves us as a router */
+static inline uint8_t packet_hops_left(const struct packet *p)
+{
+	return p->is_ours || !p->ttl ? p->ttl : (uint8_t)(p->ttl - 1);
+}
 
 struct frag_piece {
 	struct frag_key key;

@@ -88,7 +88,7 @@ struct stack_ops {
 	 * A datagram of the app. segment_len > 0: data is a train of
 	 * datagrams of that length (the last may be shorter). 0, or a
 	 * negative errno answered by the ICMP error of wire/icmp_errno.h
-	 * (-EAGAIN: dropped in silence). ttl as received.
+	 * (-EAGAIN: dropped in silence). ttl: hops that are left beyond us.
 	 */
 	int (*udp_input)(void *user, const struct tuple *t, const void *data,
 	                 size_t len, size_t segment_len, uint8_t ttl);
@@ -169,5 +169,8 @@ void stack_udp_error(struct stack *st, const struct tuple *t, int err,
 /* stack_echo_output() - the reply; the fields as in echo_input(). */
 void stack_echo_output(struct stack *st, const struct tuple *t, uint16_t seq,
                        const void *data, size_t len, int64_t now);
+/* stack_echo_error() - an error about the request seq; as stack_udp_error() */
+void stack_echo_error(struct stack *st, const struct tuple *t, uint16_t seq,
+                      int err, const struct addr *from, int64_t now);
 
 #endif

@@ -76,7 +76,8 @@ void udp_input(struct stack *st, const struct packet *p, int64_t now)
 	t.app = (struct endpoint){p->src, be16_get(h->sport)};
 	t.host = (struct endpoint){p->dst, be16_get(h->dport)};
 	err = st->common.ops->udp_input(st->common.user, &t, payload.data,
-	                                payload.len, segment_len, p->ttl);
+	                                payload.len, segment_len,
+	                                packet_hops_left(p));
 	if (err < 0)
 		icmp_error_errno(st, p, err, now);
 }

@@ -23,6 +23,9 @@ static const struct icmp_errno rows[] = {
 	{-EHOSTDOWN, ICMP_ANSWER_ERROR, UNREACH4, 1, UNREACH6, 3},
 	{-EMSGSIZE, ICMP_ANSWER_ERROR, UNREACH4, 4, ICMP6_TOO_BIG, 0},
 	{-ENOPROTOOPT, ICMP_ANSWER_ERROR, UNREACH4, 2, ICMP6_PARAMETER, 1},
+	/* a router further on; connect() sees EHOSTUNREACH */
+	{-ETIME, ICMP_ANSWER_ERROR, ICMP4_TIME_EXCEEDED, 0, ICMP6_TIME_EXCEEDED,
+         0},
 	{-EPROTO, ICMP_ANSWER_ERROR, ICMP4_PARAMETER, 0, ICMP6_PARAMETER, 0},
 	/* the last row is also that of every errno not named here */
 	{-ECONNREFUSED, ICMP_ANSWER_REFUSE, UNREACH4, 3, UNREACH6, 4},
@@ -37,14 +40,18 @@ const struct icmp_errno *icmp_errno_find(int err)
 	return &rows[i];
 }
 
-/* As icmp_err_convert of net/ipv4/icmp.c has it. */
+/*
+ * As icmp_err_convert of net/ipv4/icmp.c has it, but for the four that mean
+ * "forbidden" (9, 10, 13, 15): the kernel has no EACCES for IPv4, we do, and
+ * the difference is kept from the host's side to the app's.
+ */
 static int errno_of_unreach4(uint8_t code)
 {
 	static const int errs[] = {
 		-ENETUNREACH,  -EHOSTUNREACH, -ENOPROTOOPT,  -ECONNREFUSED,
 		-EMSGSIZE,     -EOPNOTSUPP,   -ENETUNREACH,  -EHOSTDOWN,
-		-ENONET,       -ENETUNREACH,  -EHOSTUNREACH, -ENETUNREACH,
-		-EHOSTUNREACH, -EHOSTUNREACH, -EHOSTUNREACH, -EHOSTUNREACH,
+		-ENONET,       -EACCES,       -EACCES,       -ENETUNREACH,
+		-EHOSTUNREACH, -EACCES,       -EHOSTUNREACH, -EACCES,
 	};
 
 	return code < ARRAY_SIZE(errs) ? errs[code] : -EHOSTUNREACH;
@@ -68,7 +75,7 @@ int icmp_errno_of(bool is_ip4, uint8_t type, uint8_t code)
 		case ICMP4_UNREACHABLE:
 			return errno_of_unreach4(code);
 		case ICMP4_TIME_EXCEEDED:
-			return -EHOSTUNREACH;
+			return -ETIME;
 		case ICMP4_PARAMETER:
 			return -EPROTO;
 		default:
@@ -81,10 +88,25 @@ int icmp_errno_of(bool is_ip4, uint8_t type, uint8_t code)
 	case ICMP6_TOO_BIG:
 		return -EMSGSIZE;
 	case ICMP6_TIME_EXCEEDED:
-		return -EHOSTUNREACH;
+		return -ETIME;
 	case ICMP6_PARAMETER:
 		return -EPROTO;
 	default:
+		return 0;
+	}
+}
+
+int icmp_errno_seen(bool is_ip4, int err)
+{
+	switch (err) {
+	case -EACCES:
+		return is_ip4 ? -EHOSTUNREACH : -EACCES;
+	case -ECONNREFUSED:
+	case -ENOPROTOOPT:
+	case -EPROTO:
+	case -EMSGSIZE:
+		return err;
+	default: /* no route, no host, too many hops: may get better */
 		return 0;
 	}
 }

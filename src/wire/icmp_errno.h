@@ -36,9 +36,14 @@ const struct icmp_errno *icmp_errno_find(int err);
 
 /*
  * icmp_errno_of() - the other way round: the negative errno for an error
- * that arrived, as the Linux kernel reports it; 0 where type and code are
- * not an error.
+ * that arrived, such that icmp_errno_find() of it says the same again; 0
+ * where type and code are not an error.
  */
 int icmp_errno_of(bool is_ip4, uint8_t type, uint8_t code);
+/*
+ * icmp_errno_seen() - what a connected UDP socket of Linux makes of it: the
+ * negative errno, or 0 where it is told nothing (the errors that may pass).
+ */
+int icmp_errno_seen(bool is_ip4, int err);
 
 #endif

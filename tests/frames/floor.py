@@ -229,3 +229,28 @@ def gateway_echo(rig):
                           "fd00::2")))
         p = port.expect(lambda p: p.proto == ICMP6 and p.type == 129)
         assert p and p.data == data and p.sum_ok()
+
+
+@check("floor: echo is relayed, its errors come back, hops count")
+def relayed_echo(rig):
+    port = rig.port
+    rig.flows += 10
+    for host, ttl, want in ((NET4, 64, (0, 0)), ("198.51.100.1", 64, (3, 1)),
+                            ("198.51.100.2", 64, (3, 13)), (NET4, 2, (0, 0)),
+                            (NET4, 1, (11, 0)), (NET6, 64, (129, 0)),
+                            ("2001:db8:2::1", 64, (1, 0)),
+                            ("2001:db8:3::1", 64, (1, 1)),
+                            (NET6, 2, (129, 0)), (NET6, 1, (3, 0))):
+        number = struct.pack("!HH", rig.fresh_port(), 7)
+        if ":" in host:
+            packet = ip(port.app6, host, ICMP6, icmp(
+                128, 0, number, b"data", port.app6, host), hops=ttl)
+        else:
+            packet = ip(port.app4, host, ICMP, icmp(8, 0, number, b"data"),
+                        ttl=ttl)
+        port.send(packet)
+        p = port.expect(lambda p: p.proto in (ICMP, ICMP6) and
+                        number in p.l4, 2)
+        assert p, f"{host} ttl {ttl}: nothing"
+        assert (p.type, p.code) == want, f"{host}: {p.type}/{p.code}"
+        assert p.sum_ok()

@@ -299,9 +299,24 @@ static inline void fe_echo(void *user, uint64_t ref, const struct tuple *t,
 	k->last_tuple = *t;
 }
 
+static void fe_echo_error(void *user, uint64_t app_ref, const struct tuple *t,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now)
+{
+	(void)seq;
+	fe_error(user, app_ref, t, err, from, now);
+}
+
 static const struct frontend_ops fake_frontend = {
-	fe_connected, fe_refused, fe_readable, fe_writable,
-	fe_reset,     fe_deliver, fe_error,    fe_echo,
+	.tcp_connected = fe_connected,
+	.tcp_refused = fe_refused,
+	.tcp_readable = fe_readable,
+	.tcp_writable = fe_writable,
+	.tcp_reset = fe_reset,
+	.udp_deliver = fe_deliver,
+	.udp_error = fe_error,
+	.echo_error = fe_echo_error,
+	.echo_deliver = fe_echo,
 };
 
 static inline void fake_line(void *user, const char *line)

@@ -99,6 +99,14 @@ static void on_udp_error(void *user, uint64_t ref, const struct tuple *t,
 		h.from = *from;
 }
 
+static void on_echo_error(void *user, uint64_t ref, const struct tuple *t,
+                          uint16_t seq, int err, const struct addr *from,
+                          int64_t now)
+{
+	h.seq = seq;
+	on_udp_error(user, ref, t, err, from, now);
+}
+
 static void on_echo(void *user, uint64_t ref, const struct tuple *t,
                     uint16_t seq, const void *data, size_t len, int64_t now)
 {
@@ -117,6 +125,7 @@ static void on_line(void *user, const char *line)
 static const struct frontend_ops frontend = {
 	.udp_deliver = on_datagram,
 	.udp_error = on_udp_error,
+	.echo_error = on_echo_error,
 	.echo_deliver = on_echo,
 	.tcp_connected = on_connected,
 	.tcp_refused = on_refused,

@@ -50,7 +50,9 @@ static void gateway_echoes_byte_for_byte(void **state)
 
 static void echo_of_others_is_relayed(void **state)
 {
-	struct view body;
+	const struct addr router = lab_addr("198.51.100.1");
+	const struct ip4_hdr *quoted;
+	struct view body, l4;
 	const struct icmp_hdr *h;
 
 	(void)state;
@@ -65,12 +67,23 @@ static void echo_of_others_is_relayed(void **state)
 	assert_int_equal(lab.echo.t.app.port, 0x1234);
 	assert_int_equal(lab.echo.t.host.port, 0);
 	assert_int_equal(lab.echo.seq, 5);
-	assert_int_equal(lab.echo.ttl, 9);
+	assert_int_equal(lab.echo.ttl, 8);
 	stack_echo_output(lab.st, &lab.echo.t, 5, "ping", 4, lab.now);
 	h = lab_got_icmp(0, true, &body);
 	assert_int_equal(h->type, 0);
 	assert_int_equal(be32_get(h->word), 0x12340005);
 	assert_memory_equal(body.data, "ping", 4);
+	lab_clear();
+	/* a router further on: what ping -t and traceroute want to see */
+	stack_echo_error(lab.st, &lab.echo.t, 5, -ETIME, &router, lab.now);
+	assert_int_equal(lab_got_icmp(0, true, &body)->type, 11);
+	assert_memory_equal(lab_got_ip4(0, &l4)->src, addr_ip4_bytes(&router),
+	                    4);
+	quoted = LAB_TAKE(&body, struct ip4_hdr);
+	assert_int_equal(quoted->proto, IP_PROTO_ICMP);
+	h = LAB_TAKE(&body, struct icmp_hdr);
+	assert_int_equal(h->type, 8);
+	assert_int_equal(be32_get(h->word), 0x12340005);
 	lab_clear();
 	lab.echo_result = -EACCES;
 	lab_send4();

@@ -27,7 +27,7 @@ static void datagram_goes_up(void **state)
 	assert_memory_equal(lab.udp.data, "hello", 5);
 	assert_int_equal(lab.udp.t.app.port, 1234);
 	assert_int_equal(lab.udp.t.host.port, 7);
-	assert_int_equal(lab.udp.ttl, 64);
+	assert_int_equal(lab.udp.ttl, 63);
 	assert_int_equal(lab_bad(), 0);
 }
 
