@@ -31,6 +31,7 @@ struct stack_config {
 	size_t max_connecting; /* of those, not yet answered */
 	size_t pool_bytes;     /* all data held for hosts that lag, all holes */
 	/* of TCP; 0: as said */
+	size_t app_queue_bytes;  /* what the port queues for us: 4 MiB */
 	int64_t time_wait_ns;    /* 2 MSL: 2 s */
 	int64_t user_timeout_ns; /* silence of an app that owes an ACK: 120 s */
 	int64_t keepalive_ns;    /* idle before the first probe: 2 h */

@@ -97,6 +97,10 @@ struct tcp *tcp_init(void *memory, struct stack *st, int64_t now)
 	tcp->max_connecting =
 		(uint32_t)MIN(MAX(common->config.max_connecting, (size_t)1),
 	                      (size_t)l.nconns);
+	tcp->queue_bytes = TCP_APP_QUEUE;
+	if (common->config.app_queue_bytes)
+		tcp->queue_bytes = (uint32_t)MIN(common->config.app_queue_bytes,
+		                                 (size_t)UINT32_MAX);
 	set_default(&common->config.time_wait_ns, TCP_TIME_WAIT_NS);
 	set_default(&common->config.user_timeout_ns, TCP_USER_TIMEOUT_NS);
 	set_default(&common->config.keepalive_ns, TCP_KEEP_IDLE_NS);
@@ -312,6 +316,7 @@ void conn_set_state(struct tcp *tcp, struct conn *c, enum conn_state state)
 
 void conn_free(struct tcp *tcp, struct conn *c)
 {
+	conn_set_rcvbuf(tcp, c, 0);
 	hold_free(tcp, c);
 	sack_clear(tcp, c);
 	wheel_cancel(&tcp->wheel, &c->timer);
@@ -345,6 +350,13 @@ void conn_impossible(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	tcp_stats(tcp)->tcp_impossible++;
 	conn_kill(tcp, c, now);
+}
+
+void conn_set_rcvbuf(struct tcp *tcp, struct conn *c, uint32_t bytes)
+{
+	tcp->wide -= c->rcvbuf > TCP_RCVBUF_START;
+	c->rcvbuf = bytes;
+	tcp->wide += bytes > TCP_RCVBUF_START;
 }
 
 /* --- what a SYN settles ----------------------------------------------------

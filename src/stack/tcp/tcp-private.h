@@ -17,6 +17,7 @@
 
 #define TCP_RCVBUF_START 65535u
 #define TCP_RCVBUF_MAX (2u << 20)
+#define TCP_APP_QUEUE (4u << 20)
 #define TCP_RCV_SLACK 4096u /* how far rounding the window up may creep */
 #define TCP_ROUND_NS (100 * NS_PER_MS)
 
@@ -32,6 +33,7 @@
 #define TCP_KEEP_IDLE_NS (7200 * NS_PER_S)
 #define TCP_KEEP_INTERVAL_NS (75 * NS_PER_S)
 #define TCP_KEEP_PROBES 9
+#define TCP_WINDOW_IDLE_NS (10 * NS_PER_S) /* then it is small again */
 #define TCP_HALF_OPEN_NS NS_PER_S /* older ones make room for new SYNs */
 #define TCP_SYN_RETRIES 5         /* 1 + 2 + 4 + 8 + 16 + 32 s */
 #define TCP_RTX_RETRIES 15
@@ -215,6 +217,8 @@ struct tcp {
 	uint32_t *buckets; /* tag << 24 | index, 0: empty */
 	uint32_t bucket_mask;
 	uint32_t connecting;
+	uint32_t wide;        /* connections with more than the first window */
+	uint32_t queue_bytes; /* what their windows share */
 	struct conn_list half_open, time_wait;
 	struct pool pool;
 	uint32_t nflush;
@@ -303,6 +307,8 @@ void conn_drop(struct tcp *tcp, struct conn *c, bool reset);
 void conn_kill(struct tcp *tcp, struct conn *c, int64_t now);
 /* conn_impossible() - a state that cannot be: counted, and killed */
 void conn_impossible(struct tcp *tcp, struct conn *c, int64_t now);
+/* conn_set_rcvbuf() - how far the window may reach, from now on */
+void conn_set_rcvbuf(struct tcp *tcp, struct conn *c, uint32_t bytes);
 /* conn_mss() - what our interface takes, options not counted */
 uint16_t conn_mss(const struct tcp *tcp, const struct tuple *t);
 void conn_take_syn_options(struct tcp *tcp, struct conn *c,

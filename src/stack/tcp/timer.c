@@ -240,8 +240,12 @@ static void sweep(struct tcp *tcp, int64_t now)
 	while (tcp->sweep_at < end) {
 		struct conn *c = &tcp->conns[++tcp->sweep_at];
 
-		if (c->state != CONN_FREE)
-			keepalive(tcp, c, now);
+		if (c->state == CONN_FREE)
+			continue;
+		if (c->rcvbuf > TCP_RCVBUF_START &&
+		    now - c->last_rcv_ns > TCP_WINDOW_IDLE_NS)
+			conn_set_rcvbuf(tcp, c, TCP_RCVBUF_START);
+		keepalive(tcp, c, now);
 	}
 	if (tcp->sweep_at < tcp->fresh) {
 		tcp->sweep_ns = now + SWEEP_STEP_NS;
