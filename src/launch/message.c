@@ -115,9 +115,11 @@ static int receive(int sock, struct message_head *head, char *text,
 	int rc;
 
 	*fd = -1;
-	/* ECONNRESET, once, where the other end left something unread as it
-	 * what it had said is still there (tests/kernel/
-	 * unix_reset_then_data) */
+	/*
+	 * ECONNRESET, once, where the other end left something unread as it
+	 * closed: what it had said is still there
+	 * (tests/kernel/unix_reset_then_data)
+	 */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && (errno == EINTR || errno == ECONNRESET));

@@ -141,6 +141,8 @@ static int plan_names(struct monitor *m, const struct addressing *a,
 	m->app.resolv_conf = m->resolv_conf;
 	m->app.resolv_conf_len = (size_t)written;
 	n = hostfiles_nameservers(text, len, named, ARRAY_SIZE(named));
+	if (!n) /* then libc asks its own machine, resolv.conf(5) */
+		named[n++] = addr_ip4(127, 0, 0, 1);
 	for (size_t i = 0; i < n; i++) {
 		bool loopback = addr_is_ip4(&named[i])
 		                        ? addr_ip4_bytes(&named[i])[0] == 127

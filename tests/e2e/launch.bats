@@ -317,6 +317,85 @@ listen_pid()
 	diff inside outside
 }
 
+# --- names ----------------------------------------------------------------------
+
+# other_etc - words that run a command with an /etc of $DIR/etc and an empty /run
+other_etc()
+{
+	mkdir -p "$DIR/etc"
+	cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/hosts \
+		/etc/ld.so.cache "$DIR/etc"
+	echo '192.0.2.77 here.example' >>"$DIR/etc/hosts"
+	cat >within <<-'EOF'
+		set -e
+		mount -t tmpfs t /run
+		mkdir -p /run/systemd/resolve /run/nscd /run/avahi-daemon
+		printf 'nameserver 127.0.0.53\nsearch corp.example\n' \
+			>/run/systemd/resolve/stub-resolv.conf
+		mount --bind "$1/etc" /etc
+		shift
+		exec "$@"
+	EOF
+	ETC=(unshare -m --propagation private sh within "$DIR")
+}
+
+@test "the host's resolver daemons are out of reach; resolv.conf is ours" {
+	is_root || must_skip "needs root to lay out another /etc and /run"
+	other_etc
+	ln -s ../run/systemd/resolve/stub-resolv.conf etc/resolv.conf
+	cat >daemons.py <<-'EOF'
+		import os, socket, subprocess, sys
+		paths = ["/run/systemd/resolve/io.systemd.Resolve",
+		         "/run/nscd/socket", "/run/avahi-daemon/socket"]
+		held = []
+		for p in paths:
+		    s = socket.socket(socket.AF_UNIX)
+		    s.bind(p)
+		    os.chmod(p, 0o666)
+		    s.listen()
+		    held.append(s)
+		sys.exit(subprocess.call(sys.argv[1:]))
+	EOF
+	cat >knock.py <<-'EOF'
+		import socket
+		for p in ["/run/systemd/resolve/io.systemd.Resolve",
+		          "/run/nscd/socket", "/var/run/nscd/socket",
+		          "/run/avahi-daemon/socket"]:
+		    try:
+		        socket.socket(socket.AF_UNIX).connect(p)
+		        print("reached")
+		    except OSError as e:
+		        print(e.errno)
+		print(open("/etc/resolv.conf").read())
+		try:
+		    open("/etc/resolv.conf", "a")
+		    print("writable")
+		except OSError:
+		    print("read-only")
+	EOF
+	words user
+	run -0 "${ETC[@]}" python3 daemons.py "${W[@]}" python3 knock.py
+	[ "$(grep -c reached <<<"$output")" = 4 ]
+	run -0 "${ETC[@]}" python3 daemons.py "${W[@]}" "$DIR/postern" do \
+		--frontend=link -- python3 knock.py
+	[ "$(grep -c '^111$' <<<"$output")" = 4 ]
+	grep -q '^nameserver 10\.' <<<"$output"
+	! grep -q '127.0.0.53' <<<"$output"
+	grep -q '^search corp.example' <<<"$output"
+	grep -q read-only <<<"$output"
+}
+
+@test "where resolv.conf cannot be replaced, the loopback address answers" {
+	is_root || must_skip "needs root to lay out another /etc and /run"
+	other_etc # without a resolv.conf: libc asks 127.0.0.1
+	words user
+	run -0 "${ETC[@]}" "${W[@]}" "$DIR/postern" do --frontend=link -- \
+		sh -c 'dig +short +tries=1 @127.0.0.1 here.example
+		dig +tcp +short +tries=1 @127.0.0.1 here.example
+		getent hosts here.example'
+	[ "$(grep -c '192.0.2.77' <<<"$output")" = 3 ]
+}
+
 # --- signals ------------------------------------------------------------------
 
 signals()
