@@ -31,6 +31,17 @@ struct reply {
 	_Alignas(struct nlmsghdr) uint8_t buf[PART_BYTES];
 };
 
+/* NLMSG_DATA() and RTA_DATA(), which cast the const away */
+static const void *request_body(const struct nlmsghdr *h)
+{
+	return (const uint8_t *)h + NLMSG_HDRLEN;
+}
+
+static const void *attr_body(const struct rtattr *a)
+{
+	return (const uint8_t *)a + RTA_LENGTH(0);
+}
+
 static const struct endpoint the_kernel; /* nl_pid 0 */
 
 static void flush(struct reply *r)
@@ -192,9 +203,9 @@ static void get_link(struct reply *r, const struct nlmsghdr *h)
 		error_reply(r, h, -EINVAL);
 		return;
 	}
-	memcpy(&info, NLMSG_DATA(h), sizeof(info));
+	memcpy(&info, request_body(h), sizeof(info));
 	index = info.ifi_index ? (uint32_t)info.ifi_index
-	                       : asked_link(h, NLMSG_DATA(h));
+	                       : asked_link(h, request_body(h));
 	if (index != SANDBOX_LO && index != SANDBOX_IF) {
 		error_reply(r, h, -ENODEV);
 		return;
@@ -317,7 +328,7 @@ static void get_one_route(struct reply *r, const struct nlmsghdr *h,
 		error_reply(r, h, -EINVAL);
 		return;
 	}
-	a = (const void *)((const uint8_t *)NLMSG_DATA(h) +
+	a = (const void *)((const uint8_t *)request_body(h) +
 	                   NLMSG_ALIGN(sizeof(struct rtmsg)));
 	if (a->rta_type != RTA_DST ||
 	    a->rta_len < RTA_LENGTH(family == AF_INET ? 4 : 16) ||
@@ -325,8 +336,8 @@ static void get_one_route(struct reply *r, const struct nlmsghdr *h,
 		error_reply(r, h, -EOPNOTSUPP);
 		return;
 	}
-	to = family == AF_INET ? addr_from_ip4(RTA_DATA(a))
-	                       : addr_from_ip6(RTA_DATA(a));
+	to = family == AF_INET ? addr_from_ip4(attr_body(a))
+	                       : addr_from_ip6(attr_body(a));
 	put_route(r, &to, family == AF_INET ? 32 : 128,
 	          family == AF_INET ? &c->gateway4 : &c->gateway6,
 	          family == AF_INET ? &c->app4 : &c->app6);
@@ -338,7 +349,7 @@ static void get_one_route(struct reply *r, const struct nlmsghdr *h,
 static void answer(struct reply *r, const struct nlmsghdr *h)
 {
 	uint8_t family = h->nlmsg_len > NLMSG_HDRLEN
-	                         ? *(const uint8_t *)NLMSG_DATA(h)
+	                         ? *(const uint8_t *)request_body(h)
 	                         : AF_UNSPEC;
 
 	switch (h->nlmsg_type) {
