@@ -45,8 +45,8 @@ static struct flow *open_flow(struct flow_table *ft, enum flow_kind kind,
                               uint32_t hash, int64_t now, int *err)
 {
 	struct endpoint final;
-	enum flow_route route =
-		flow_judge(ft, &t->host, flow_kind_proto(kind), &final, now);
+	enum flow_route route = flow_judge(ft, &t->host, flow_kind_proto(kind),
+	                                   app_ref, &final, now);
 	struct flow *f;
 
 	*err = route == FLOW_ROUTE_DENIED ? -EACCES : -ECONNREFUSED;

@@ -70,22 +70,25 @@ static const char *reason_of(const struct policy_answer *a)
 /* A rule that denies wins over any that allows: then there is no remedy. */
 static void say_denied(struct flow_table *ft, const char *what,
                        const char *reason, const struct policy_answer *a,
-                       const char *remedy)
+                       const struct frontend_who *who, const char *remedy)
 {
-	char line[1024];
+	char line[1024], by[64] = "";
 
-	snprintf(line, sizeof(line), "denied %s (%s)%s%s", what, reason,
+	if (who && who->tid)
+		snprintf(by, sizeof(by), " by %s[%u]", who->name, who->tid);
+	snprintf(line, sizeof(line), "denied %s (%s)%s%s%s", what, reason, by,
 	         a->rule ? "" : "; allow with ", a->rule ? "" : remedy);
 	say(ft, line);
 }
 
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
-                 const struct policy_answer *a, int64_t now)
+                 const struct policy_answer *a, const struct frontend_who *who,
+                 int64_t now)
 {
 	bool has_port = q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP;
 	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
 	char addr[ADDR_TEXT_MAX];
-	char key[POLICY_NAME_MAX + 20] = {0};
+	char key[POLICY_NAME_MAX + 20 + sizeof(who->name)] = {0};
 	size_t len = 16;
 
 	/* once a name, not once for each of its addresses */
@@ -97,7 +100,9 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	}
 	memcpy(key + len, &q->host.port, 2);
 	key[len + 2] = (char)q->proto;
-	if (!is_news(ft, key, len + 3) || !may_say(ft, now))
+	/* and once a program */
+	memcpy(key + len + 3, who->name, sizeof(who->name));
+	if (!is_news(ft, key, len + 3 + sizeof(who->name)) || !may_say(ft, now))
 		return;
 	addr_format(&q->host.addr, addr);
 	if (a->name && has_port)
@@ -117,13 +122,14 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 		snprintf(reason, sizeof(reason), "%s: %s", addr, reason_of(a));
 	else
 		snprintf(reason, sizeof(reason), "%s", reason_of(a));
-	say_denied(ft, what, reason, a,
+	say_denied(ft, what, reason, a, who,
 	           policy_remedy_for(q, a, remedy, sizeof(remedy)));
 }
 
 void denied_tell_fronting(struct flow_table *ft,
                           const struct policy_question *q,
-                          const struct policy_answer *a, const char *opened_by,
+                          const struct policy_answer *a,
+                          const struct frontend_who *who, const char *opened_by,
                           int64_t now)
 {
 	const char *name = a->name ? a->name : opened_by;
@@ -145,7 +151,7 @@ void denied_tell_fronting(struct flow_table *ft,
 		         (unsigned int)q->host.port);
 	else
 		snprintf(remedy, sizeof(remedy), "--tls-names=off");
-	say_denied(ft, what, reason, a, remedy);
+	say_denied(ft, what, reason, a, who, remedy);
 }
 
 void denied_tell_name(struct flow_table *ft, const char *name,
@@ -170,7 +176,7 @@ void denied_tell_name(struct flow_table *ft, const char *name,
 		snprintf(reason, sizeof(reason), "%s", reason_of(a));
 		snprintf(remedy, sizeof(remedy), "--allow %s", name);
 	}
-	say_denied(ft, name, reason, a, remedy);
+	say_denied(ft, name, reason, a, NULL, remedy);
 }
 
 int64_t denied_deadline(const struct flow_table *ft)

@@ -88,6 +88,7 @@ struct flow_watch {
 	uint64_t bytes_app_host, bytes_host_app;
 	struct endpoint host; /* final, as it was judged */
 	uint32_t rule;
+	struct frontend_who who;
 	char name[POLICY_NAME_MAX + 1];
 };
 
@@ -146,19 +147,26 @@ enum flow_route {
 	FLOW_ROUTE_REFUSED,  /* nothing listens there: -ECONNREFUSED */
 	FLOW_ROUTE_DENIED,   /* policy: -EACCES, and it was told */
 };
+/* app_ref: who asks, where the frontend can say */
 enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
-                           uint8_t proto, struct endpoint *final, int64_t now);
+                           uint8_t proto, uint64_t app_ref,
+                           struct endpoint *final, int64_t now);
+/* flow_who() - false, and *who zeroed, where the frontend does not know */
+bool flow_who(const struct flow_table *ft, uint64_t app_ref,
+              struct frontend_who *who);
 /* flow_take_pin() - f is the flow that was judged last, and opens now */
 void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now);
 uint8_t flow_kind_proto(enum flow_kind kind);
 
 /* denied.c */
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
-                 const struct policy_answer *a, int64_t now);
+                 const struct policy_answer *a, const struct frontend_who *who,
+                 int64_t now);
 /* what a client says it speaks to is not the name that opened the address */
 void denied_tell_fronting(struct flow_table *ft,
                           const struct policy_question *q,
-                          const struct policy_answer *a, const char *opened_by,
+                          const struct policy_answer *a,
+                          const struct frontend_who *who, const char *opened_by,
                           int64_t now);
 /* a name was not looked up, or (addr) one of its addresses left out */
 void denied_tell_name(struct flow_table *ft, const char *name,
@@ -173,7 +181,8 @@ void watch_fini(struct flow_table *ft);
 void watch_open(struct flow_table *ft, const struct flow *f, int64_t now);
 void watch_close(struct flow_table *ft, const struct flow *f, int64_t now);
 void watch_denied(struct flow_table *ft, const struct policy_question *q,
-                  const struct policy_answer *a);
+                  const struct policy_answer *a,
+                  const struct frontend_who *who);
 void watch_denied_name(struct flow_table *ft, const char *name,
                        const struct addr *addr, const struct policy_answer *a,
                        int64_t now);

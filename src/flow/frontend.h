@@ -5,6 +5,12 @@
 
 #include "base/addr.h"
 
+/* struct frontend_who - the thread behind a flow, for people and the log */
+struct frontend_who {
+	uint32_t tid;  /* as the host counts; 0: not known */
+	char name[32]; /* of its program, without the folders */
+};
+
 /*
  * struct frontend_ops - app_ref is the reference that the frontend gave when
  * it opened the flow. A callee may call flow_*() for any flow, also close
@@ -33,6 +39,8 @@ struct frontend_ops {
 	void (*echo_deliver)(void *user, uint64_t app_ref,
 	                     const struct tuple *t, uint16_t seq,
 	                     const void *data, size_t len, int64_t now);
+	/* who asks for the flow of app_ref; false: not known. NULL: never */
+	bool (*who)(void *user, uint64_t app_ref, struct frontend_who *who);
 };
 
 #endif

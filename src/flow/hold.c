@@ -154,13 +154,15 @@ static bool may_pass(struct flow_table *ft, struct flow *f,
 {
 	struct policy_question q = {
 		.host = f->t.host, .proto = IP_PROTO_TCP, .now = ft->now_ns};
+	struct frontend_who who;
 	struct policy_answer a;
 
 	if (s->kind == SNIFF_OTHER || is_named_well(ft, f, s, &a))
 		return true;
 	ft->stats.denied++;
-	watch_denied(ft, &q, &a);
-	denied_tell_fronting(ft, &q, &a,
+	(void)flow_who(ft, f->app_ref, &who);
+	watch_denied(ft, &q, &a, &who);
+	denied_tell_fronting(ft, &q, &a, &who,
 	                     policy_pin_name(ft->rooms.policy, f->pin),
 	                     ft->now_ns);
 	return false;

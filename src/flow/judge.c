@@ -48,10 +48,21 @@ static struct addr translate(const struct flow_config *c, const struct addr *a)
 	return *a;
 }
 
+bool flow_who(const struct flow_table *ft, uint64_t app_ref,
+              struct frontend_who *who)
+{
+	const struct frontend_ops *ops = ft->rooms.frontend;
+
+	memset(who, 0, sizeof(*who));
+	return ops->who && ops->who(ft->rooms.frontend_user, app_ref, who);
+}
+
 enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
-                           uint8_t proto, struct endpoint *final, int64_t now)
+                           uint8_t proto, uint64_t app_ref,
+                           struct endpoint *final, int64_t now)
 {
 	struct policy_question q = {.proto = proto, .now = now};
+	struct frontend_who who;
 	struct policy_answer a;
 
 	if (is_resolver(&ft->config, &host->addr) ||
@@ -76,8 +87,9 @@ enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
 		return FLOW_ROUTE_HOST;
 	}
 	ft->stats.denied++;
-	watch_denied(ft, &q, &a);
-	denied_tell(ft, &q, &a, now);
+	(void)flow_who(ft, app_ref, &who);
+	watch_denied(ft, &q, &a, &who);
+	denied_tell(ft, &q, &a, &who, now);
 	return FLOW_ROUTE_DENIED;
 }
 

@@ -380,8 +380,8 @@ void flow_policy_changed(struct flow_table *ft, int64_t now)
 
 		if (f->state == FLOW_FREE || f->flags & FLOW_F_INTERNAL ||
 		    flow_judge(ft, &f->t.host,
-		               flow_kind_proto((enum flow_kind)f->kind), &final,
-		               now) == FLOW_ROUTE_HOST)
+		               flow_kind_proto((enum flow_kind)f->kind), ref,
+		               &final, now) == FLOW_ROUTE_HOST)
 			continue;
 		ft->stats.resets++;
 		flow_end(ft, f, true);

@@ -61,7 +61,7 @@ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
 	struct endpoint final;
 	int rc = -EACCES;
 
-	switch (flow_judge(ft, &t->host, IP_PROTO_TCP, &final, now)) {
+	switch (flow_judge(ft, &t->host, IP_PROTO_TCP, app_ref, &final, now)) {
 	case FLOW_ROUTE_RESOLVER:
 		rc = open_internal(ft, t, app_ref, now, id);
 		break;

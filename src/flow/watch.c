@@ -47,6 +47,12 @@ static void put_rule(const struct flow_table *ft, uint32_t rule,
 	r->origin = policy_rule_origin(ft->rooms.policy, rule);
 }
 
+static void put_who(const struct frontend_who *who, struct flowlog_record *r)
+{
+	r->tid = who->tid;
+	r->program = who->name;
+}
+
 /* The slot as a record; the endpoint of the host goes to *host. */
 static void fill(const struct flow_table *ft, const struct flow *f,
                  const struct flow_watch *w, struct flowlog_record *r)
@@ -57,6 +63,7 @@ static void fill(const struct flow_table *ft, const struct flow *f,
 	r->app = &f->t.app;
 	r->host = &w->host;
 	r->name = w->name;
+	put_who(&w->who, r);
 	put_rule(ft, w->rule, r);
 }
 
@@ -73,6 +80,7 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 	w->opened_ns = now;
 	w->host = ft->judged_host;
 	w->rule = ft->judged.rule;
+	(void)flow_who(ft, f->app_ref, &w->who);
 	w->name[0] = '\0';
 	if (ft->judged.name)
 		memcpy(w->name, ft->judged.name,
@@ -118,7 +126,7 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 }
 
 void watch_denied(struct flow_table *ft, const struct policy_question *q,
-                  const struct policy_answer *a)
+                  const struct policy_answer *a, const struct frontend_who *who)
 {
 	struct flowlog_record r = {
 		.event = FLOWLOG_DENY,
@@ -132,6 +140,7 @@ void watch_denied(struct flow_table *ft, const struct policy_question *q,
 	if (!ft->rooms.log)
 		return;
 	put_rule(ft, a->rule, &r);
+	put_who(who, &r);
 	flowlog_write(ft->rooms.log, &r);
 }
 

@@ -251,6 +251,10 @@ void flowlog_write(struct flowlog *log, const struct flowlog_record *r)
 	put_endpoint(&l, "app", r->app);
 	put_endpoint(&l, "host", r->host);
 	put_plain(&l, "name", r->name);
+	if (r->tid) {
+		put(&l, ",\"tid\":%u", r->tid);
+		put_text(&l, "program", r->program);
+	}
 	if (r->event == FLOWLOG_CLOSE)
 		put_close(&l, r);
 	put_plain(&l, "rule", r->rule);

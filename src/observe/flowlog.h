@@ -26,6 +26,8 @@ struct flowlog_record {
 	const struct endpoint *app, *host; /* host: final, as it was judged */
 	const char *name;                  /* by which the app knew the host */
 	const char *rule, *origin, *reason;
+	uint32_t tid; /* the thread that asked, 0: not known */
+	const char *program;
 	/* of CLOSE */
 	int64_t opened;
 	uint64_t bytes_app_host, bytes_host_app;

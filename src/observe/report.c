@@ -45,7 +45,7 @@ static uint32_t hash_text(uint32_t h, const char *text)
 
 /* struct peer - what tells one row from another */
 struct peer {
-	const char *name, *addr, *proto;
+	const char *name, *addr, *proto, *program;
 	uint16_t port;
 	bool denied;
 };
@@ -54,7 +54,7 @@ static uint32_t hash_peer(const struct peer *p)
 {
 	uint32_t h = hash_text(2166136261u, *p->name ? p->name : p->addr);
 
-	h = hash_text(h, p->proto);
+	h = hash_text(hash_text(h, p->proto), p->program);
 	return (h ^ p->port ^ (uint32_t)p->denied << 16) * 16777619u;
 }
 
@@ -62,6 +62,7 @@ static bool is_row(const struct report_row *row, const struct peer *p)
 {
 	return row->denied == p->denied && row->port == p->port &&
 	       !strcmp(row->proto, p->proto) && !strcmp(row->name, p->name) &&
+	       !strcmp(row->program, p->program) &&
 	       (*p->name || !strcmp(row->addr, p->addr));
 }
 
@@ -86,8 +87,8 @@ static int make_room(struct report *r)
 	r->room = room;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct report_row *row = &rows[i];
-		struct peer p = {row->name, row->addr, row->proto, row->port,
-		                 row->denied};
+		struct peer p = {row->name,    row->addr, row->proto,
+		                 row->program, row->port, row->denied};
 		uint32_t at = hash_peer(&p);
 
 		while (buckets[at & (room * 2 - 1)])
@@ -101,9 +102,12 @@ static int make_room(struct report *r)
 static struct report_row *row_of(struct report *r, struct json_object *line,
                                  bool denied)
 {
-	struct peer p = {text_of(line, "name"), text_of(line, "host_addr"),
+	struct peer p = {text_of(line, "name"),
+	                 text_of(line, "host_addr"),
 	                 text_of(line, "proto"),
-	                 (uint16_t)number_of(line, "host_port"), denied};
+	                 text_of(line, "program"),
+	                 (uint16_t)number_of(line, "host_port"),
+	                 denied};
 	uint32_t at = hash_peer(&p);
 	struct report_row *row;
 
@@ -124,6 +128,7 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 	copy(row->name, sizeof(row->name), p.name);
 	copy(row->addr, sizeof(row->addr), p.addr);
 	copy(row->proto, sizeof(row->proto), p.proto);
+	copy(row->program, sizeof(row->program), p.program);
 	row->port = p.port;
 	row->denied = denied;
 	return row;
@@ -261,11 +266,12 @@ static void print_row(const struct report_row *row, bool md, FILE *f)
 		snprintf(note, sizeof(note), " (%" PRIu64 " failed: %s)",
 		         row->failed, row->error);
 	fprintf(f,
-	        md ? "| %s | `%s` | %" PRIu64 " | %s | %s | %s%s |\n"
-	           : "  %-7s %-44s %6" PRIu64 " %7s %7s  %s%s\n",
+	        md ? "| %s | `%s` | %" PRIu64 " | %s | %s | %s%s%s%s |\n"
+	           : "  %-7s %-44s %6" PRIu64 " %7s %7s  %s%s%s%s\n",
 	        row->denied ? "denied" : "allowed", report_target(row, target),
 	        row->count, report_bytes(row->bytes_app_host, up),
-	        report_bytes(row->bytes_host_app, down), row->why, note);
+	        report_bytes(row->bytes_host_app, down), row->why,
+	        row->program[0] ? ", by " : "", row->program, note);
 }
 
 static void print_table(const struct report *r, bool md, FILE *f)
@@ -318,6 +324,7 @@ static struct json_object *json_of(const struct report_row *row)
 	add_text(o, "name", row->name);
 	add_text(o, "address", row->addr);
 	add_text(o, "protocol", row->proto);
+	add_text(o, "program", row->program);
 	if (row->port)
 		add_number(o, "port", row->port);
 	add_number(o, "flows", row->count);

@@ -13,8 +13,9 @@ struct report_row {
 	char name[254]; /* "": known by address alone */
 	char addr[ADDR_TEXT_MAX];
 	char proto[8];
-	char why[128]; /* rule, or reason */
-	uint16_t port; /* 0: none */
+	char program[32]; /* "": not known */
+	char why[128];    /* rule, or reason */
+	uint16_t port;    /* 0: none */
 	bool denied;
 	uint64_t count, failed;
 	uint64_t bytes_app_host, bytes_host_app;

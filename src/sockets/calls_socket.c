@@ -81,6 +81,7 @@ int64_t call_socket(struct sockets *s, struct call *c, int64_t now)
 		undo(s, sk);
 		return rc == -EMFILE || rc == -ENFILE ? -ENFILE : -ENOBUFS;
 	}
+	sk->tid = c->tid;
 	s->nheld_ends++;
 	rc = sk_identify(s, sk, sk->app_fd);
 	/* plain writes to a datagram socket come out at our end */

@@ -269,6 +269,7 @@ static bool carries_address(int nr)
 static int64_t dispatch_ours(struct sockets *s, struct call *c, struct sock *sk,
                              int64_t now)
 {
+	sk->tid = c->tid;
 	switch (c->nr) {
 	case SYS_connect:
 		return call_connect(s, c, sk, now);

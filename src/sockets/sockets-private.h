@@ -116,6 +116,7 @@ struct sock {
 	uint8_t kind;  /* enum sk_kind */
 	uint16_t family;
 	int app_fd, our_fd;
+	uint32_t tid; /* the thread that called last */
 	struct flow_id flow;
 	struct endpoint local, peer;
 	uint32_t port_next, port_prev;     /* chain of the port table */
@@ -244,6 +245,8 @@ static inline uint64_t sk_ref(const struct sockets *s, const struct sock *sk)
 {
 	return (uint64_t)sk->gen << 32 | sk_index(s, sk);
 }
+/* who.c: for people and the log; what /proc says of the thread */
+bool sk_who(void *user, uint64_t ref, struct frontend_who *who);
 struct sock *sk_from_ref(struct sockets *s, uint64_t ref);
 /* sk_identify() - enters the inode of fd (the app's end) into the hash. */
 _must_check_ int sk_identify(struct sockets *s, struct sock *sk, int fd);

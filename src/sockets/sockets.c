@@ -175,6 +175,7 @@ const struct frontend_ops *sockets_frontend_ops(void)
 		.udp_error = on_datagram_error,
 		.echo_error = on_echo_error,
 		.echo_deliver = on_echo,
+		.who = sk_who,
 	};
 
 	return &ops;

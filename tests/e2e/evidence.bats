@@ -101,7 +101,7 @@ check_log()
 			curl -sS http://other.example/
 		eventually grep -q '"event":"close"' log
 		check_log log
-		python3 - "$PORT" <<-'END'
+		python3 - "$PORT" "$f" <<-'END'
 			import json, sys
 			lines = [json.loads(l) for l in open("log")]
 			assert len({l["run"] for l in lines}) == 3
@@ -113,6 +113,9 @@ check_log()
 			deny = [l for l in lines if l["event"] == "deny"]
 			assert any("loopback" in l["reason"] for l in deny)
 			assert any(l.get("name") == "other.example" for l in deny)
+			if sys.argv[2] == "sockets":
+			    assert end["program"] == "curl" and end["tid"], end
+			    assert deny[0]["program"] == "curl", deny
 		END
 	done
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* who.c - which program a thread of the app runs, for people and the log */
+#include "sockets/sockets-private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Nothing is decided by it: the thread may run another program, or be gone,
+ * by now. /proc/TID/exe is read as a link, since files cannot be opened here.
+ * #syscalls readlink readlinkat
+ */
+bool sk_who(void *user, uint64_t ref, struct frontend_who *who)
+{
+	struct sock *sk = sk_from_ref(user, ref);
+	char path[32], exe[4096];
+	const char *base;
+	ssize_t n;
+
+	if (!sk || !sk->tid)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/exe", sk->tid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return false;
+	exe[n] = '\0';
+	base = strrchr(exe, '/');
+	who->tid = sk->tid;
+	snprintf(who->name, sizeof(who->name), "%.31s", base ? base + 1 : exe);
+	return true;
+}
