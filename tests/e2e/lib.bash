@@ -190,7 +190,8 @@ background()
 
 	shift
 	# the pid must be that of the command, not of a shell in front of it
-	become "$@" >"$RIG_DIR/$name.log" 2>&1 </dev/null 3>&- &
+	# and a test may empty the log while it is written
+	become "$@" >>"$RIG_DIR/$name.log" 2>&1 </dev/null 3>&- &
 	BACKGROUND_PID=$!
 	RIG_PIDS+=("$BACKGROUND_PID")
 	echo "$BACKGROUND_PID" >>"$RIG_DIR/background"
