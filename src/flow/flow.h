@@ -113,8 +113,8 @@ ssize_t flow_tcp_peek(struct flow_table *ft, struct flow_id id, uint32_t offset,
 void flow_tcp_consume(struct flow_table *ft, struct flow_id id, uint32_t n);
 void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id);
 /*
- * flow_want() - which host events the frontend wants told: readable again
- * after peek said -EAGAIN is automatic (edge), nothing is polled for.
+ * Host events are edges: a peek that said -EAGAIN says so until
+ * frontend_ops.tcp_readable() was called, nothing is polled for.
  * flow_tcp_fd() - the host socket, for splice-like relays and TCP_INFO; -1
  * for internal services. Never closed by the caller.
  */

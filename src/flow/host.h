@@ -15,14 +15,24 @@ enum host_kind {
 	HOST_ECHO
 };
 
-/* struct flow_host_part - the fields of a flow that belong to host */
+/*
+ * struct flow_host_part - the fields of a flow that belong to host. Offsets
+ * count from the first byte in the socket's queue, in which `unconsumed`
+ * bytes of the frontend's past may still lie (they are discarded in bulk).
+ */
 struct flow_host_part {
 	int fd; /* -1: none; owned by host, closed in host_ops.close */
-	uint32_t peek_off; /* where SO_PEEK_OFF stands */
-	uint8_t kind;      /* enum host_kind */
-	uint8_t ttl;       /* as last set on the socket; 0: never */
-	bool has_peek_off;
-	bool is_ip4;
+	uint32_t peek_off;   /* where SO_PEEK_OFF stands */
+	uint32_t end_off;    /* where the queue ended, if is_dry */
+	uint16_t unconsumed; /* bytes, at most HOST_DEFER_BYTES */
+	uint8_t deferred;    /* how often consume() put it off */
+	uint8_t kind;        /* enum host_kind */
+	uint8_t ttl;         /* as last set on the socket; 0: never */
+	bool has_peek_off : 1;
+	bool is_ip4 : 1;
+	bool is_dry : 1;    /* no event came since the queue's end was seen */
+	bool was_large : 1; /* much was queued since it was last empty */
+	bool has_fin : 1; /* the host's end of stream is queued, or an error */
 };
 
 /*

@@ -12,6 +12,10 @@
 #define HOST_BATCH 16u
 #define HOST_DATAGRAM_MAX 65536u
 
+/* host_tcp_consume() puts off so much at most, so often */
+#define HOST_DEFER_BYTES 4096u
+#define HOST_DEFER_CALLS 15u
+
 struct host {
 	struct host_config config;
 	struct loop *loop;
@@ -40,6 +44,8 @@ ssize_t host_tcp_write(void *user, struct flow_host_part *part,
 ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
                       void *buf, size_t len);
 void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n);
+/* discards what consume() put off: before a close, lest it become a reset */
+void host_tcp_flush(struct flow_host_part *part);
 void host_tcp_shutdown(void *user, struct flow_host_part *part);
 void host_tcp_event(struct host *h, struct flow_id id,
                     struct flow_host_part *part, uint32_t events, int64_t now);

@@ -153,16 +153,15 @@ static ssize_t end_or_again(int fd)
 	}
 }
 
-/* #syscalls recvfrom recvmsg getsockopt setsockopt */
-ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
-                      void *buf, size_t len)
+/* At offset of the queue, as the kernel counts it. */
+static ssize_t peek_at(struct host *h, struct flow_host_part *part,
+                       uint32_t offset, void *buf, size_t len)
 {
-	struct host *h = user;
 	ssize_t n;
 
 	if (!part->has_peek_off) {
 		n = peek_past(h, part->fd, offset, buf, len);
-		if (n == -EAGAIN && offset)
+		if (n == -EAGAIN && offset && part->has_fin)
 			n = end_or_again(part->fd);
 		return n;
 	}
@@ -183,9 +182,34 @@ ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
 	return n;
 }
 
-void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n)
+/*
+ * Events are edges: when a peek came out short, whatever arrives later brings
+ * a new one, so the call that would only say -EAGAIN can be left out. An end
+ * of stream may have come with the event that is being handled: then not.
+ */
+/* #syscalls recvfrom recvmsg getsockopt setsockopt */
+ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
+                      void *buf, size_t len)
 {
-	(void)user;
+	ssize_t n;
+
+	offset += part->unconsumed;
+	if (part->is_dry && offset == part->end_off)
+		return -EAGAIN;
+	n = peek_at(user, part, offset, buf, len);
+	if (n > 0 && offset + (uint64_t)n > HOST_DEFER_BYTES)
+		part->was_large = true;
+	if (!part->has_fin && (n == -EAGAIN || (n > 0 && (size_t)n < len))) {
+		part->is_dry = true;
+		part->end_off = offset + (n > 0 ? (uint32_t)n : 0);
+	}
+	return n;
+}
+
+static void discard(struct flow_host_part *part, uint32_t n)
+{
+	part->unconsumed = 0;
+	part->deferred = 0;
 	while (n) {
 		/* TCP discards under MSG_TRUNC, without a copy (tcp(7)) */
 		ssize_t got = recv(part->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
@@ -198,7 +222,34 @@ void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n)
 		/* the kernel moves its offset back by what was read */
 		part->peek_off =
 			(uint32_t)sub_clamped(part->peek_off, (size_t)got);
+		part->end_off =
+			(uint32_t)sub_clamped(part->end_off, (size_t)got);
 	}
+}
+
+/*
+ * Small amounts are discarded together: request and response over one
+ * connection then cost one call less each. Only while little is queued at
+ * all: four bytes left of a large buffer keep the whole of it, and a window
+ * that shut for want of room would not open (seen on loopback).
+ */
+void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n)
+{
+	(void)user;
+	if (!part->was_large &&
+	    part->unconsumed + (uint64_t)n <= HOST_DEFER_BYTES &&
+	    part->deferred < HOST_DEFER_CALLS) {
+		part->unconsumed = (uint16_t)(part->unconsumed + n);
+		part->deferred++;
+		return;
+	}
+	discard(part, part->unconsumed + n);
+}
+
+void host_tcp_flush(struct flow_host_part *part)
+{
+	if (part->unconsumed)
+		discard(part, part->unconsumed);
 }
 
 /* #syscalls shutdown */
@@ -213,6 +264,8 @@ void host_tcp_event(struct host *h, struct flow_id id,
 {
 	int err = events & EPOLLERR ? take_error(part->fd) : 0;
 
+	part->is_dry = false;
+	part->has_fin |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	if (part->kind == HOST_TCP_CONNECTING) {
 		if (!err && events & EPOLLHUP)
 			err = -ECONNREFUSED;
