@@ -51,7 +51,8 @@ void listener_enqueue(struct sockets *s, struct sock *listener,
 	listener->queue_tail = index;
 	listener->queue_len++;
 	mark(s, listener);
-	sk_wake(s, listener, now);
+	/* who connects is answered before who accepts, as by the kernel */
+	call_after_answer(s, listener, now);
 }
 
 void listener_drop(struct sockets *s, struct sock *sk)

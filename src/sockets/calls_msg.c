@@ -343,41 +343,89 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 	return flags & MSG_TRUNC ? (int64_t)total : n;
 }
 
-/* IP_PKTINFO and IPV6_PKTINFO: to which address was it sent? */
-static size_t build_control(struct sockets *s, const struct sock *sk,
-                            const struct endpoint *from)
+/* struct control - what recvmsg() tells beside the payload, as it grows */
+struct control {
+	uint8_t *at;
+	size_t room, used;
+	bool cut;
+};
+
+/* As the kernel's put_cmsg(): what does not fit is cut, and that is told. */
+static void put_control(struct control *to, int level, int type,
+                        const void *data, size_t len)
 {
-	struct msghdr h = {.msg_control = s->control,
-	                   .msg_controllen = sizeof(s->control)};
+	struct cmsghdr cm = {.cmsg_level = level, .cmsg_type = type};
+	size_t whole = CMSG_LEN(len), room = to->room - to->used;
+
+	if (room < sizeof(cm)) {
+		to->cut = true;
+		return;
+	}
+	if (room < whole) {
+		to->cut = true;
+		whole = room;
+	}
+	cm.cmsg_len = whole;
+	memcpy(to->at + to->used, &cm, sizeof(cm));
+	memcpy(to->at + to->used + sizeof(cm), data, whole - sizeof(cm));
+	to->used += MIN((size_t)CMSG_SPACE(whole - sizeof(cm)), room);
+}
+
+static void put_int(struct control *to, int level, int type, int v)
+{
+	put_control(to, level, type, &v, sizeof(v));
+}
+
+static void put_ip4_control(struct control *to, const struct sock *sk,
+                            const struct addr *here)
+{
+	struct in_pktinfo info = {.ipi_ifindex = (int)SANDBOX_IF};
+	uint8_t tos = 0;
+
+	if (inside_is_loopback(here))
+		info.ipi_ifindex = (int)SANDBOX_LO;
+	memcpy(&info.ipi_spec_dst, addr_ip4_bytes(here), 4);
+	info.ipi_addr = info.ipi_spec_dst;
+	if (option_is_on(sk, IPPROTO_IP, IP_PKTINFO))
+		put_control(to, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	if (option_is_on(sk, IPPROTO_IP, IP_RECVTTL))
+		put_int(to, IPPROTO_IP, IP_TTL, 64);
+	if (option_is_on(sk, IPPROTO_IP, IP_RECVTOS))
+		put_control(to, IPPROTO_IP, IP_TOS, &tos, 1);
+}
+
+static void put_ip6_control(struct control *to, const struct sock *sk,
+                            const struct addr *here)
+{
+	struct in6_pktinfo info = {.ipi6_ifindex = SANDBOX_IF};
+
+	if (inside_is_loopback(here))
+		info.ipi6_ifindex = SANDBOX_LO;
+	memcpy(&info.ipi6_addr, here->b, sizeof(here->b));
+	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVPKTINFO))
+		put_control(to, IPPROTO_IPV6, IPV6_PKTINFO, &info,
+		            sizeof(info));
+	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVHOPLIMIT))
+		put_int(to, IPPROTO_IPV6, IPV6_HOPLIMIT, 64);
+	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVTCLASS))
+		put_int(to, IPPROTO_IPV6, IPV6_TCLASS, 0);
+}
+
+/*
+ * To which address it was sent, and what the wire had of options: of that a
+ * host socket tells us nothing, so the defaults are given.
+ */
+static void build_control(struct control *to, const struct sockets *s,
+                          const struct sock *sk, const struct endpoint *from)
+{
 	struct addr here = inside_source(s, sk, from);
-	bool ip4 = addr_is_ip4(&here);
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&h);
 
 	if (sk->kind != SK_DGRAM)
-		return 0;
-	memset(s->control, 0, sizeof(s->control));
-	if (ip4 && option_is_on(sk, IPPROTO_IP, IP_PKTINFO)) {
-		struct in_pktinfo info = {.ipi_ifindex = 2};
-
-		memcpy(&info.ipi_spec_dst, addr_ip4_bytes(&here), 4);
-		info.ipi_addr = info.ipi_spec_dst;
-		cm->cmsg_level = IPPROTO_IP;
-		cm->cmsg_type = IP_PKTINFO;
-		cm->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(cm), &info, sizeof(info));
-		return CMSG_SPACE(sizeof(info));
-	}
-	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVPKTINFO)) {
-		struct in6_pktinfo info = {.ipi6_ifindex = 2};
-
-		memcpy(&info.ipi6_addr, here.b, sizeof(here.b));
-		cm->cmsg_level = IPPROTO_IPV6;
-		cm->cmsg_type = IPV6_PKTINFO;
-		cm->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(cm), &info, sizeof(info));
-		return CMSG_SPACE(sizeof(info));
-	}
-	return 0;
+		return;
+	if (addr_is_ip4(&here))
+		put_ip4_control(to, sk, &here);
+	if (sk->family == AF_INET6)
+		put_ip6_control(to, sk, &here);
 }
 
 /* What goes beside the payload: name, control, flags. */
@@ -385,7 +433,7 @@ static int write_envelope(struct sockets *s, const struct call *c,
                           const struct sock *sk, struct app_msg *m,
                           const struct endpoint *from, bool truncated)
 {
-	size_t control = build_control(s, sk, from);
+	struct control control = {.at = s->control};
 	struct sockaddr_storage ss;
 	int rc;
 
@@ -401,17 +449,14 @@ static int write_envelope(struct sockets *s, const struct call *c,
 			return rc;
 		m->namelen = len;
 	}
-	if (m->control && m->controllen >= control) {
-		rc = memory_write(s, c, m->control, s->control, control);
-		if (rc < 0)
-			return rc;
-		m->controllen = control;
-	} else {
-		if (control)
-			m->flags |= MSG_CTRUNC;
-		m->controllen = 0;
-	}
-	return 0;
+	if (m->control)
+		control.room = MIN((size_t)m->controllen, sizeof(s->control));
+	memset(s->control, 0, control.room);
+	build_control(&control, s, sk, from);
+	if (control.cut)
+		m->flags |= MSG_CTRUNC;
+	m->controllen = control.used;
+	return memory_write(s, c, m->control, s->control, control.used);
 }
 
 static int64_t recv_msg(struct sockets *s, struct call *c, struct sock *sk,

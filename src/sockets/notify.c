@@ -70,11 +70,25 @@ static void respond(struct sockets *s, const struct call *c, int64_t result)
 	}
 }
 
+void call_after_answer(struct sockets *s, struct sock *sk, int64_t now)
+{
+	struct sock *other = sk_from_ref(s, s->wake_next);
+
+	s->wake_next = sk_ref(s, sk);
+	s->wake_now = now;
+	if (other && other != sk)
+		sk_wake(s, other, now);
+}
+
 void call_answer(struct sockets *s, const struct call *c, int64_t result)
 {
-	if (result == CALL_DONE || result == CALL_HELD)
-		return;
-	respond(s, c, result);
+	struct sock *sk = sk_from_ref(s, s->wake_next);
+
+	if (result != CALL_DONE && result != CALL_HELD)
+		respond(s, c, result);
+	s->wake_next = 0;
+	if (sk)
+		sk_wake(s, sk, s->wake_now);
 }
 
 /* A result that waited for exactly this call; any other call forgets it. */

@@ -206,6 +206,8 @@ struct sockets {
 	struct wheel wheel;
 	bool wheel_ready;
 	struct answer answers[ANSWERS_MAX];
+	uint64_t wake_next; /* sk_ref() of call_after_answer(), or 0 */
+	int64_t wake_now;
 
 	struct chunk *chunks;
 	uint32_t chunk_free;
@@ -313,6 +315,8 @@ void notify_on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
                      int64_t now);
 /* call_answer() - result as a handler gives it; a lost one is remembered. */
 void call_answer(struct sockets *s, const struct call *c, int64_t result);
+/* call_after_answer() - wakes sk once the call in hand has its answer */
+void call_after_answer(struct sockets *s, struct sock *sk, int64_t now);
 /* call_hold() - keeps c until sk_wake() or its time is up; CALL_HELD. */
 int64_t call_hold(struct sockets *s, struct sock *sk, const struct call *c,
                   int64_t timeout_ns, int64_t now);
