@@ -147,6 +147,9 @@ static void notify_socket_calls(struct bpf *b)
 	bpf_return(b, SECCOMP_RET_ALLOW);
 	bpf_call_end(b, rule);
 	rule = bpf_call_begin(b, __NR_recvfrom);
+	/* one byte: how a program asks whether a socket is connected */
+	bpf_arg(b, 2, UINT32_MAX);
+	bpf_if_equal(b, 1, SECCOMP_RET_USER_NOTIF);
 	bpf_if_pointer(b, 4, SECCOMP_RET_USER_NOTIF);
 	bpf_return(b, SECCOMP_RET_ALLOW);
 	bpf_call_end(b, rule);

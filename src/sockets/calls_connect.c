@@ -98,7 +98,11 @@ static int64_t inside_connect(struct sockets *s, struct sock *sk,
 	peer->listener_gen = listener->gen;
 	peer->opt_set = listener->opt_set;
 	memcpy(peer->opt, listener->opt, sizeof(peer->opt));
-	/* a byte stays until accept(): a listener that goes is a reset */
+	/*
+	 * A byte stays until accept(): a listener that goes is a reset. Full
+	 * and drained, the end has an edge of EPOLLOUT like a TCP's.
+	 */
+	pair_fill(sk);
 	pair_drain(s, sk, 1);
 	peer->filler = sk->filler;
 	sk->filler = 0;
@@ -268,6 +272,9 @@ static int64_t tcp_connect(struct sockets *s, struct call *c, struct sock *sk,
 		return -EBADF;
 	}
 	r = sk_connect(s, c, sk, to, nonblock, now);
+	/* TCP never answers a non-blocking connect at once, nor do we inside */
+	if (r == 0 && nonblock)
+		return -EINPROGRESS;
 	if (r == 0)
 		sk->flags |= SK_F_TOLD;
 	return r;

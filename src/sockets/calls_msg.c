@@ -324,7 +324,16 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 	ssize_t n;
 	int rc;
 
+	/*
+	 * A stand-in that is not connected would say EAGAIN, or give away the
+	 * listener's byte. Most calls never come here, but those of one byte
+	 * do: Python's ssl asks so whether a socket is connected.
+	 */
 	if (sk->kind == SK_STREAM)
+		return sk->state == SK_IDLE || sk->state == SK_LISTEN
+		               ? -ENOTCONN
+		               : CALL_CONTINUE;
+	if (!c->args[4] && sk->app_fd < 0)
 		return CALL_CONTINUE;
 	sk_regain(s, sk, c->tid, (int)c->args[0]);
 	n = receive(s, c, sk, (size_t)c->args[2], flags, &total, &from);
