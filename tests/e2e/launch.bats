@@ -380,7 +380,7 @@ other_etc()
 		--frontend=link -- python3 knock.py
 	[ "$(grep -c '^111$' <<<"$output")" = 4 ]
 	grep -q '^nameserver 10\.' <<<"$output"
-	! grep -q '127.0.0.53' <<<"$output"
+	[[ $output != *127.0.0.53* ]]
 	grep -q '^search corp.example' <<<"$output"
 	grep -q read-only <<<"$output"
 }
@@ -471,6 +471,17 @@ stops()
 
 @test "the monitor stops and continues with CMD" {
 	each stops
+}
+
+terminal()
+{
+	timeout 100 python3 "$TOP/tests/e2e/terminal.py" "${P[@]}" -q --
+}
+
+@test "at a terminal: interrupt, stop, job control, the terminal given back" {
+	# the table is right if it holds without us
+	timeout 100 python3 "$TOP/tests/e2e/terminal.py" env
+	each terminal
 }
 
 # --- the end ------------------------------------------------------------------
