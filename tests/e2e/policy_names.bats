@@ -62,6 +62,36 @@ setup_file()
 		"$RIG_DIR/www"
 	eventually tcp_listens in_net 443
 	eventually udp_listens in_net 53
+	background redis in_net redis-server --bind 192.0.2.3 --port 6379 \
+		--save '' --daemonize no --protected-mode no
+	git init -q --bare "$RIG_DIR/repo.git"
+	background git in_net git daemon --export-all --reuseaddr \
+		--listen=192.0.2.3 --base-path="$RIG_DIR" "$RIG_DIR"
+	ssh-keygen -q -t ed25519 -N '' -f "$RIG_DIR/hostkey"
+	mkdir -p /run/sshd 2>/dev/null || true
+	background ssh in_net /usr/sbin/sshd -D -e -f /dev/null -p 22 \
+		-h "$RIG_DIR/hostkey" -o PidFile=none
+	cat >"$RIG_DIR/get.go" <<-'GO'
+		package main
+
+		import (
+			"fmt"
+			"io"
+			"net/http"
+			"os"
+		)
+
+		func main() {
+			r, err := http.Get(os.Args[1])
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			io.Copy(os.Stdout, r.Body)
+		}
+	GO
+	(cd "$RIG_DIR" && GO111MODULE=off CGO_ENABLED=0 HOME=$RIG_DIR \
+		go build -o get-go get.go) || true
 	(cd "$LIB_DIR" && musl-gcc -static -O1 -o "$RIG_DIR/resolve-musl" \
 		resolve.c) || true
 	WAYS=
@@ -314,6 +344,59 @@ except OSError as e:
 			sh "$RIG_DIR/resolve-musl"
 		[ "${output##*took }" -lt 100 ]
 	done
+}
+
+# each PROGRAM... - run under an allow-list: NAME and PORT allowed, then not
+each()
+{
+	local want=$1 port=$2
+
+	shift 2
+	for way in $WAYS; do
+		inside "$way" --allow "good.example:$port" -- "$@"
+		[[ $status = 0 && $output == *"$want"* ]] ||
+			{ echo "$way: $status $output $stderr"; false; }
+		inside "$way" --allow "good.example:1" -- "$@"
+		[ "$status" != 0 ] || [[ $output != *"$want"* ]]
+		told "denied good.example:$port/tcp (no rule allows it); allow with --allow good.example:$port"
+		inside "$way" --allow "other.example:$port" -- "$@"
+		[ "$status" != 0 ] || [[ $output != *"$want"* ]]
+		told "denied good.example (no rule allows it); allow with --allow good.example"
+	done
+}
+
+@test "python, node and a static Go program, allowed and denied" {
+	each "this is the page" 80 python3 -c 'import urllib.request as u
+print(u.urlopen("http://good.example/page", timeout=10).read().decode())'
+	if command -v node >/dev/null; then
+		each "this is the page" 80 node -e '
+			fetch("http://good.example/page").then(r => r.text())
+			.then(t => console.log(t),
+			      e => { console.error(e.cause); process.exit(1) })'
+	fi
+	if [ -x "$RIG_DIR/get-go" ]; then
+		each "this is the page" 80 "$RIG_DIR/get-go" \
+			http://good.example/page
+	fi
+}
+
+@test "redis, git and ssh: protocols that say no name, allowed and denied" {
+	if command -v redis-cli >/dev/null; then
+		eventually tcp_listens in_net 6379
+		each PONG 6379 redis-cli -h good.example ping
+	fi
+	eventually tcp_listens in_net 9418
+	git -C "$RIG_DIR/repo.git" symbolic-ref HEAD >/dev/null
+	local head
+	head=$(git -C "$RIG_DIR/repo.git" -c user.name=x -c user.email=x@x \
+		commit-tree -m x \
+		"$(git -C "$RIG_DIR/repo.git" mktree </dev/null)")
+	git -C "$RIG_DIR/repo.git" update-ref refs/heads/main "$head"
+	each "$head" 9418 git -C / ls-remote git://good.example/repo.git
+	if command -v ssh-keyscan >/dev/null; then
+		eventually tcp_listens in_net 22
+		each ssh-ed25519 22 ssh-keyscan -T 5 -t ed25519 good.example
+	fi
 }
 
 @test "--offline answers no name and opens nothing" {
