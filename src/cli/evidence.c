@@ -214,22 +214,49 @@ int evidence_policy(const struct report *r, struct policy *p, FILE *f)
 	return lines && rc >= 0 ? n : -1;
 }
 
+/* The rules as text, the caller's; NULL: no memory. */
+static char *policy_text(const struct report *r)
+{
+	/* deny-rest from the start: what passes by default is written down */
+	struct policy *p = judge_policy_new();
+	char *text = NULL;
+	size_t len;
+	FILE *f = p ? open_memstream(&text, &len) : NULL;
+	int n = f ? evidence_policy(r, p, f) : -1;
+
+	if (f)
+		fclose(f);
+	policy_free(p);
+	if (n >= 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 void evidence_print(const struct cli *c, const struct report *r, FILE *f)
 {
-	struct policy *p;
+	_auto_free_ char *rules = policy_text(r);
 
-	report_print(r, c->report_format, f);
-	if (c->report_format == REPORT_JSON)
+	if (!rules) {
+		log_error("no memory for the report");
 		return;
-	/* deny-rest from the start: what passes by default is written down */
-	p = judge_policy_new();
-	fputs(c->report_format == REPORT_MD
-	              ? "\n## A policy that allows what was allowed\n\n```\n"
-	              : "  a policy that allows what was allowed:\n",
-	      f);
-	if (!p || evidence_policy(r, p, f) < 0)
-		log_error("no memory for the policy");
-	if (c->report_format == REPORT_MD)
-		fputs("```\n", f);
-	policy_free(p);
+	}
+	report_print(r, c->report_format, f);
+	switch (c->report_format) {
+	case REPORT_TEXT:
+		fprintf(f, "  a policy that allows what was allowed:\n%s",
+		        rules);
+		break;
+	case REPORT_MD:
+		fprintf(f,
+		        "\n## A policy that allows what was allowed\n\n"
+		        "```\n%s```\n",
+		        rules);
+		break;
+	case REPORT_HTML:
+		report_html(r, rules, f);
+		break;
+	case REPORT_JSON:
+		break;
+	}
 }

@@ -118,7 +118,7 @@ const struct option postern_options[] = {
             "what happens to flows, as JSON lines, to FILE or fd:N",
             .set = set_log),
 	ROW("report", 0, OPTION_OPTIONAL, ON_DO, OUTPUT, MAIN | NET, "FORMAT",
-            "|text|json|md", "at the end, what CMD talked to",
+            "|text|json|md|html", "at the end, what CMD talked to",
             .set = set_report),
 	ROW("report-file", 0, OPTION_VALUE, ON_DO, OUTPUT, NET | PATH, "FILE",
             NULL, "the report goes to FILE", AT(report_file), .set = set_text),

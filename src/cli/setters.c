@@ -555,8 +555,8 @@ int set_log(struct cli *c, const struct option *o, const char *value,
 int set_report(struct cli *c, const struct option *o, const char *value,
                struct error *err)
 {
-	static const enum report_format formats[] = {REPORT_TEXT, REPORT_TEXT,
-	                                             REPORT_JSON, REPORT_MD};
+	static const enum report_format formats[] = {
+		REPORT_TEXT, REPORT_TEXT, REPORT_JSON, REPORT_MD, REPORT_HTML};
 
 	(void)err;
 	c->report = true;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report.c - what a run talked to, put together from its flow log */
-#include "observe/report.h"
+#include "observe/report-private.h"
 
 #include "base/cleanup.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +124,7 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 	}
 	row = &r->rows[r->n++];
 	memset(row, 0, sizeof(*row));
+	row->number = (uint32_t)r->n - 1;
 	copy(row->name, sizeof(row->name), p.name);
 	copy(row->addr, sizeof(row->addr), p.addr);
 	copy(row->proto, sizeof(row->proto), p.proto);
@@ -132,6 +132,24 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 	row->port = p.port;
 	row->denied = denied;
 	return row;
+}
+
+static void take_span(struct report *r, struct json_object *line,
+                      const struct report_row *row)
+{
+	int64_t end = (int64_t)number_of(line, "mono_ns");
+	struct report_span *span;
+
+	if (!r->spans)
+		r->spans = calloc(REPORT_SPANS_MAX, sizeof(*r->spans));
+	if (!r->spans || r->nspans == REPORT_SPANS_MAX)
+		return;
+	span = &r->spans[r->nspans++];
+	span->row = row->number;
+	span->failed = *text_of(line, "error") != '\0';
+	span->to_us = end / NS_PER_US;
+	span->from_us =
+		(end - (int64_t)number_of(line, "duration_ns")) / NS_PER_US;
 }
 
 static int take_line(struct report *r, struct json_object *line)
@@ -151,6 +169,7 @@ static int take_line(struct report *r, struct json_object *line)
 		copy(row->first, sizeof(row->first), text_of(line, "time"));
 	copy(row->last, sizeof(row->last), text_of(line, "time"));
 	if (!strcmp(event, "close")) {
+		take_span(r, line, row);
 		row->bytes_app_host += number_of(line, "bytes_app_host");
 		row->bytes_host_app += number_of(line, "bytes_host_app");
 		row->failed += *text_of(line, "error") != '\0';
@@ -180,6 +199,21 @@ static int compare(const void *x, const void *y)
 	return strcmp(report_target(a, text_a), report_target(b, text_b));
 }
 
+/* The spans follow their rows to where these were sorted. */
+static int renumber(struct report *r)
+{
+	uint32_t *place = calloc(r->n, sizeof(*place));
+
+	if (!place)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n; i++)
+		place[r->rows[i].number] = (uint32_t)i;
+	for (size_t i = 0; i < r->nspans; i++)
+		r->spans[i].row = place[r->spans[i].row];
+	free(place);
+	return 0;
+}
+
 int report_read(struct report *r, FILE *log, struct error *err)
 {
 	_auto_free_ char *text = NULL;
@@ -196,17 +230,21 @@ int report_read(struct report *r, FILE *log, struct error *err)
 		rc = take_line(r, line);
 		json_object_put(line);
 	}
-	if (rc < 0)
-		return error_set(err, rc, "cannot make the report: ");
-	if (r->n)
+	if (rc == 0 && r->n) {
 		qsort(r->rows, r->n, sizeof(*r->rows), compare);
-	return 0;
+		rc = renumber(r);
+	}
+	if (rc == 0)
+		return 0;
+	report_fini(r);
+	return error_set(err, rc, "cannot make the report: ");
 }
 
 void report_fini(struct report *r)
 {
 	free(r->rows);
 	free(r->buckets);
+	free(r->spans);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -338,16 +376,39 @@ static struct json_object *json_of(const struct report_row *row)
 	return o;
 }
 
-static void print_json(const struct report *r, FILE *f)
+/* [row, from, to, failed] in microseconds */
+static struct json_object *json_of_span(const struct report_span *span)
+{
+	struct json_object *o = json_object_new_array();
+
+	json_object_array_add(o, json_object_new_int64(span->row));
+	json_object_array_add(o, json_object_new_int64(span->from_us));
+	json_object_array_add(o, json_object_new_int64(span->to_us));
+	json_object_array_add(o, json_object_new_int(span->failed));
+	return o;
+}
+
+struct json_object *report_json(const struct report *r)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *rows = json_object_new_array();
+	struct json_object *spans = json_object_new_array();
 
 	add_number(o, "v", 1);
 	for (size_t i = 0; i < r->n; i++)
 		json_object_array_add(rows, json_of(&r->rows[i]));
 	json_object_object_add(o, "peers", rows);
+	for (size_t i = 0; i < r->nspans; i++)
+		json_object_array_add(spans, json_of_span(&r->spans[i]));
+	json_object_object_add(o, "spans", spans);
 	add_number(o, "dropped", r->dropped);
+	return o;
+}
+
+static void print_json(const struct report *r, FILE *f)
+{
+	struct json_object *o = report_json(r);
+
 	fprintf(f, "%s\n",
 	        json_object_to_json_string_ext(
 			o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_PRETTY |
@@ -364,6 +425,8 @@ void report_print(const struct report *r, enum report_format format, FILE *f)
 		break;
 	case REPORT_JSON:
 		print_json(r, f);
+		break;
+	case REPORT_HTML: /* report_html(), which wants the policy */
 		break;
 	case REPORT_MD:
 		fputs("# What it talked to\n\n", f);

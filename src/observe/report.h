@@ -19,14 +19,25 @@ struct report_row {
 	bool denied;
 	uint64_t count, failed;
 	uint64_t bytes_app_host, bytes_host_app;
+	uint32_t number;          /* in order of appearance */
 	char first[32], last[32]; /* times, RFC 3339 */
 	char error[24];           /* the last errno that ended one */
 };
+
+/* struct report_span - when one flow was open; row: index, once sorted */
+struct report_span {
+	uint32_t row;
+	bool failed;
+	int64_t from_us, to_us; /* monotonic */
+};
+#define REPORT_SPANS_MAX 5000u /* more are not drawn */
 
 struct report {
 	struct report_row *rows;
 	size_t n, room;
 	uint32_t *buckets; /* of the rows, while reading */
+	struct report_span *spans;
+	size_t nspans;
 	uint64_t lines, dropped;
 };
 
@@ -38,13 +49,15 @@ struct report {
 _must_check_ int report_read(struct report *r, FILE *log, struct error *err);
 void report_fini(struct report *r);
 
-enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MD };
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MD, REPORT_HTML };
 void report_print(const struct report *r, enum report_format format, FILE *f);
 /*
  * report_target() - what a rule about this row is about: "github.com:443",
  * "10.0.0.5/icmp"; returns buf.
  */
 char *report_target(const struct report_row *row, char buf[300]);
+/* report_html() - one page that needs nothing else; policy: its rules */
+void report_html(const struct report *r, const char *policy, FILE *f);
 /* report_bytes() - "1.2M"; returns buf. */
 char *report_bytes(uint64_t n, char buf[16]);
 

@@ -184,3 +184,38 @@ check_log()
 		curl -sS -o got "$URL/zeros" 2>err
 	grep -q "^postern: from app: 10.0.2.100:[0-9]* > 10.0.2.2:$PORT tcp S " err
 }
+
+@test "the page of the report draws itself, and loads nothing" {
+	local f
+
+	f=$(frontends | tail -n 1)
+	p "$f" do --report=html --report-file r.html --allow "127.0.0.1:$PORT" \
+		-- sh -c "curl -sS -o got $URL/zeros; curl -s http://10.0.2.2:1 || :"
+	run ! grep -Eq 'src=|href=|url\(|https?://' r.html
+	grep -q "default-src 'none'" r.html
+	command -v node >/dev/null || must_skip "no node"
+	# the least of a document that the page's script asks for
+	cat >dom.js <<-'END'
+		const html = require('fs').readFileSync('r.html', 'utf8');
+		const part = re => html.match(re)[1];
+		class Element {
+		  constructor() { this.kids = []; this.style = {}; this.textContent = ''; }
+		  append(...k) { this.kids.push(...k); }
+		  replaceChildren(...k) { this.kids = k; }
+		  text() { return this.textContent + this.kids.map(k => k.text()).join(' '); }
+		}
+		const all = {}, get = id => all[id] ??= new Element();
+		get('data').textContent = part(/id="data">([^]*?)<\/script>/);
+		get('rules').textContent = part(/id="rules">\n([^]*?)<\/script>/);
+		global.document = { getElementById: get, createElement: () => new Element() };
+		eval(part(/<script>\n([^]*?)<\/script>/));
+		for (const id of ['cards', 'peers', 'policy']) console.log(get(id).text());
+		console.log('lanes', get('time').kids.length);
+		get('peers').kids[0].kids[3].onclick(); /* sorts by flows */
+	END
+	node dom.js >drawn
+	grep -q '1 peers allowed 1 flows allowed 0 failed' drawn
+	grep -Eq "allow 127.0.0.1:$PORT .* deny 127.0.0.1:1 " drawn
+	grep -q "^allow 127.0.0.1:$PORT/tcp" drawn
+	grep -q '^lanes 1$' drawn
+}

@@ -133,7 +133,7 @@ static void refused(void **state)
 		{"--netem=x", "not here yet"},
 		{"--log=/nowhere/x", "cannot open"},
 		{"--log=fd:77", "not open"},
-		{"--report=html", "no such value"},
+		{"--report=pdf", "no such value"},
 		{"-w|/dev/null", "regular file"},
 		{"-w|/nowhere/x", "cannot open"},
 		{"--max-flows=1", "16"},
