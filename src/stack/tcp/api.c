@@ -67,9 +67,6 @@ void tcp_icmp_error(struct tcp *tcp, const struct tuple *t, uint32_t seq,
                     unsigned int mtu, int64_t now)
 {
 	struct conn *c = conn_lookup(tcp, t);
-	unsigned int headers = addr_is_ip4(&t->host.addr) ? 40 : 60;
-	unsigned int floor = addr_is_ip4(&t->host.addr) ? 552 : 1280;
-	unsigned int mss;
 
 	/* RFC 5927 4.1: only what quotes a byte on the way is believed */
 	if (!c || !seq_leq(c->snd_una, seq) || !seq_lt(seq, c->snd_nxt))
@@ -81,11 +78,8 @@ void tcp_icmp_error(struct tcp *tcp, const struct tuple *t, uint32_t seq,
 	}
 	if (!mtu)
 		return; /* a soft error: the RTO decides (RFC 5461) */
-	mss = MAX(mtu, floor) - headers;
-	if (mss >= c->peer_mss)
+	if (!conn_lower_mss(c, mtu))
 		return;
-	c->peer_mss = (uint16_t)mss;
-	c->mss = (uint16_t)(mss - (c->has_ts ? 12 : 0));
 	/* what did not fit goes again in smaller pieces; not a congestion */
 	c->ca = CA_LOSS;
 	c->recover = c->snd_nxt;

@@ -395,6 +395,19 @@ void conn_take_syn_options(struct tcp *tcp, struct conn *c,
 	cc_newreno.init(c);
 }
 
+bool conn_lower_mss(struct conn *c, unsigned int mtu)
+{
+	bool is_ip4 = addr_is_ip4(&c->t.host.addr);
+	unsigned int least = is_ip4 ? 552 : 1280; /* Linux's, RFC 8200 5 */
+	unsigned int mss = MAX(mtu, least) - (is_ip4 ? 40 : 60);
+
+	if (mss >= c->peer_mss)
+		return false;
+	c->peer_mss = (uint16_t)mss;
+	c->mss = (uint16_t)(mss - (c->has_ts ? 12 : 0));
+	return true;
+}
+
 void conn_enter_time_wait(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	conn_set_state(tcp, c, CONN_TIME_WAIT);

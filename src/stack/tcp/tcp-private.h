@@ -37,6 +37,7 @@
 #define TCP_HALF_OPEN_NS NS_PER_S /* older ones make room for new SYNs */
 #define TCP_SYN_RETRIES 5         /* 1 + 2 + 4 + 8 + 16 + 32 s */
 #define TCP_RTX_RETRIES 15
+#define TCP_BLACK_HOLE_RTOS 2 /* then smaller segments (RFC 4821 4) */
 #define TCP_QUICKACKS 16
 #define TCP_CHALLENGES_PER_S 10 /* per flow (THREATS T59) */
 #define TCP_PAWS_IDLE_S (24u * 24 * 3600)
@@ -313,6 +314,8 @@ void conn_set_rcvbuf(struct tcp *tcp, struct conn *c, uint32_t bytes);
 uint16_t conn_mss(const struct tcp *tcp, const struct tuple *t);
 void conn_take_syn_options(struct tcp *tcp, struct conn *c,
                            const struct tcp_options *opt, int64_t now);
+/* conn_lower_mss() - a path of mtu bytes at most; false: no news */
+bool conn_lower_mss(struct conn *c, unsigned int mtu);
 void conn_enter_time_wait(struct tcp *tcp, struct conn *c, int64_t now);
 void list_push(struct tcp *tcp, struct conn_list *l, struct conn *c);
 void list_remove(struct tcp *tcp, struct conn_list *l, struct conn *c);

@@ -130,6 +130,9 @@ static void on_rto(struct tcp *tcp, struct conn *c, int64_t now)
 	if (seq_leq(c->snd_edge, c->snd_una)) {
 		output_probe(tcp, c, now); /* the window was pulled to zero */
 	} else {
+		/* F12: an interface whose MTU was lowered drops in silence */
+		if (c->backoff == TCP_BLACK_HOLE_RTOS)
+			(void)conn_lower_mss(c, 1280);
 		if (c->ca != CA_LOSS)
 			cc_newreno.timeout(c, c->snd_nxt - c->snd_una);
 		else
