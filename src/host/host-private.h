@@ -9,12 +9,22 @@
 #include <sys/socket.h>
 
 /* datagrams taken by one recvmmsg(2), each up to a train of 64 KiB */
-#define HOST_BATCH 16u
+#define HOST_BATCH 32u
 #define HOST_DATAGRAM_MAX 65536u
 
 /* host_tcp_consume() puts off so much at most, so often */
 #define HOST_DEFER_BYTES 4096u
 #define HOST_DEFER_CALLS 15u
+
+/*
+ * struct host_train - datagrams of one flow and one length, put off until the
+ * end of the batch that brought them: they then leave by one sendmsg(2).
+ */
+struct host_train {
+	struct flow_host_part *part; /* NULL: empty */
+	size_t segment_len, len;
+	uint8_t *data; /* HOST_DATAGRAM_MAX */
+};
 
 struct host {
 	struct host_config config;
@@ -23,6 +33,8 @@ struct host {
 	bool has_peek_off4, has_peek_off6;
 	bool told_ping;
 	uint8_t *buffers; /* HOST_BATCH * HOST_DATAGRAM_MAX; also discards */
+	struct host_train app_train;  /* app -> host */
+	struct host_train host_train; /* host -> app, within one read */
 };
 
 /* A non-blocking socket; the descriptor or a negative errno. */
@@ -55,6 +67,8 @@ int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
                   const struct endpoint *to);
 int host_udp_send(void *user, struct flow_host_part *part, const void *data,
                   size_t len, size_t segment_len);
+/* sends what was put off */
+void host_udp_flush(struct host *h);
 void host_udp_event(struct host *h, struct flow_id id, int fd, uint32_t events,
                     int64_t now);
 

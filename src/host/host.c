@@ -184,6 +184,15 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	}
 }
 
+static void host_turn_end(void *user, int64_t now)
+{
+	(void)now;
+	host_udp_flush(user);
+}
+
+/* One mapping for all buffers: pages that are never used cost nothing. */
+#define BUFFERS_LEN ((HOST_BATCH + 2) * (size_t)HOST_DATAGRAM_MAX)
+
 struct host *host_new(const struct host_config *config, struct loop *loop)
 {
 	struct host *h = calloc(1, sizeof(*h));
@@ -192,13 +201,16 @@ struct host *host_new(const struct host_config *config, struct loop *loop)
 		return NULL;
 	h->config = *config;
 	h->loop = loop;
-	h->buffers = mmap(NULL, HOST_BATCH * HOST_DATAGRAM_MAX,
-	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                  -1, 0);
+	h->buffers = mmap(NULL, BUFFERS_LEN, PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (h->buffers == MAP_FAILED) {
 		free(h);
 		return NULL;
 	}
+	h->app_train.data = h->buffers + HOST_BATCH * HOST_DATAGRAM_MAX;
+	h->host_train.data = h->app_train.data + HOST_DATAGRAM_MAX;
+	loop_member_add(loop, &(struct loop_member){.turn_end = host_turn_end,
+	                                            .user = h});
 	if (config->use_peek_off)
 		host_tcp_probe(h);
 	loop_handle(loop, LOOP_HOST_FLOW, on_event, h);
@@ -214,7 +226,7 @@ void host_free(struct host *h)
 {
 	if (!h)
 		return;
-	munmap(h->buffers, HOST_BATCH * HOST_DATAGRAM_MAX);
+	munmap(h->buffers, BUFFERS_LEN);
 	free(h);
 }
 
@@ -222,10 +234,12 @@ void host_free(struct host *h)
 static void close_part(void *user, struct flow_host_part *part, bool reset)
 {
 	struct linger hard = {.l_onoff = 1, .l_linger = 0};
+	struct host *h = user;
 
-	(void)user;
 	if (part->fd < 0)
 		return;
+	if (h->app_train.part == part)
+		host_udp_flush(h);
 	if (reset &&
 	    (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
 		setsockopt(part->fd, SOL_SOCKET, SO_LINGER, &hard,

@@ -14,6 +14,10 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
+/* longer ones would not fit the path as a part of a train */
+#define RIDE_MAX 1472u
+/* the longest train, headers and all, that IPv4 can name */
+#define TRAIN_BYTES 65000u
 /* UDP_MAX_SEGMENTS of kernels before 6.9; later ones take 128 */
 #define TRAIN_MAX 64u
 
@@ -24,7 +28,7 @@ int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(to, &ss);
 	struct host *h = user;
-	int on = 1;
+	int on = 1, room = 1 << 20;
 
 	part->fd = host_socket(to, SOCK_DGRAM, 0);
 	if (part->fd < 0)
@@ -37,6 +41,8 @@ int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
 	 */
 	host_want_errors(part);
 	setsockopt(part->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
+	/* one more queue than the app's own; as much as the host allows */
+	setsockopt(part->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (connect(part->fd, (const struct sockaddr *)&ss, len) < 0)
 		return -errno;
 	return host_watch(h, part, id, EPOLLIN);
@@ -85,25 +91,17 @@ static int send_again(int fd, const void *data, size_t len, size_t segment_len)
 	return rc;
 }
 
-/* #syscalls sendmsg */
-int host_udp_send(void *user, struct flow_host_part *part, const void *data,
-                  size_t len, size_t segment_len)
+/* A train, at most TRAIN_MAX datagrams a call; singly where that fails. */
+static int send_train(int fd, const uint8_t *p, size_t len, size_t segment_len)
 {
-	const uint8_t *p = data;
-	bool train = segment_len && len > segment_len;
+	bool train = len > segment_len;
 	int rc = 0;
 
-	(void)user;
-	if (!train) {
-		rc = send_again(part->fd, data, len, 0);
-		return rc == -ENOBUFS ? -EAGAIN : rc;
-	}
 	while (len) {
 		size_t n = train ? MIN(len, segment_len * TRAIN_MAX)
 		                 : MIN(len, segment_len);
 
-		rc = send_again(part->fd, p, n,
-		                n > segment_len ? segment_len : 0);
+		rc = send_again(fd, p, n, n > segment_len ? segment_len : 0);
 		/* longer than the path's MTU, or no offload there: singly */
 		if (train && (rc == -EINVAL || rc == -EIO || rc == -EMSGSIZE)) {
 			train = false;
@@ -114,6 +112,61 @@ int host_udp_send(void *user, struct flow_host_part *part, const void *data,
 		p += n;
 		len -= n;
 	}
+	return rc;
+}
+
+void host_udp_flush(struct host *h)
+{
+	struct host_train *t = &h->app_train;
+
+	/* errors of what was put off: lost, or told by the error queue */
+	if (t->part && t->len)
+		(void)send_train(t->part->fd, t->data, t->len, t->segment_len);
+	t->part = NULL;
+	t->len = 0;
+}
+
+/* May the datagram ride on the train? A shorter one ends it. */
+static bool ride(struct host_train *t, const struct flow_host_part *part,
+                 const void *data, size_t len)
+{
+	if (t->part != part || len > t->segment_len ||
+	    t->len % t->segment_len || t->len / t->segment_len >= TRAIN_MAX ||
+	    t->len + len > TRAIN_BYTES)
+		return false;
+	memcpy(t->data + t->len, data, len);
+	t->len += len;
+	return true;
+}
+
+/*
+ * The first datagram of a flow in a batch goes at once, and tells its own
+ * errors; those that follow it in the same batch may ride.
+ */
+/* #syscalls sendmsg */
+int host_udp_send(void *user, struct flow_host_part *part, const void *data,
+                  size_t len, size_t segment_len)
+{
+	struct host *h = user;
+	struct host_train *t = &h->app_train;
+	bool follows = t->part == part;
+	int rc;
+
+	if (!segment_len && len && len <= RIDE_MAX) {
+		if (follows && ride(t, part, data, len))
+			return 0;
+		host_udp_flush(h);
+		t->part = part;
+		t->segment_len = len;
+		if (follows)
+			return ride(t, part, data, len) ? 0 : -EAGAIN;
+	} else if (follows) {
+		host_udp_flush(h); /* order is kept */
+	}
+	if (segment_len && len > segment_len)
+		rc = send_train(part->fd, data, len, segment_len);
+	else
+		rc = send_again(part->fd, data, len, 0);
 	return rc == -ENOBUFS ? -EAGAIN : rc;
 }
 
@@ -131,6 +184,39 @@ static size_t segment_of(struct msghdr *msg, size_t len)
 		return gso > 0 && (size_t)gso < len ? (size_t)gso : 0;
 	}
 	return 0;
+}
+
+static void deliver_train(struct host *h, struct flow_id id, int64_t now)
+{
+	struct host_train *t = &h->host_train;
+	size_t len = t->len;
+
+	if (!len)
+		return;
+	t->len = 0;
+	flow_host_datagram(h->ft, id, t->data, len,
+	                   len > t->segment_len ? t->segment_len : 0, now);
+}
+
+/*
+ * What was read together and is equally long goes to the app as a train:
+ * one frame instead of many. Loopback and most devices do not join them.
+ */
+static void deliver(struct host *h, struct flow_id id, const void *data,
+                    size_t len, size_t segment_len, int64_t now)
+{
+	struct host_train *t = &h->host_train;
+
+	if (segment_len || !len || len > RIDE_MAX) {
+		deliver_train(h, id, now);
+		flow_host_datagram(h->ft, id, data, len, segment_len, now);
+		return;
+	}
+	if (t->len && ride(t, NULL, data, len))
+		return;
+	deliver_train(h, id, now);
+	t->segment_len = t->len = len;
+	memcpy(t->data, data, len);
 }
 
 /* #syscalls recvmmsg */
@@ -155,9 +241,9 @@ static void read_batch(struct host *h, struct flow_id id, int fd, int64_t now)
 	}
 	n = recvmmsg(fd, msgs, HOST_BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++)
-		flow_host_datagram(
-			h->ft, id, iov[i].iov_base, msgs[i].msg_len,
-			segment_of(&msgs[i].msg_hdr, msgs[i].msg_len), now);
+		deliver(h, id, iov[i].iov_base, msgs[i].msg_len,
+		        segment_of(&msgs[i].msg_hdr, msgs[i].msg_len), now);
+	deliver_train(h, id, now);
 }
 
 void host_udp_event(struct host *h, struct flow_id id, int fd, uint32_t events,
