@@ -36,8 +36,9 @@ setup_file()
 	load lib.bash
 	rig_up || must_skip "no network namespace can be made here"
 	host_files
-	local big
+	local big huge
 	big=$(printf 'x%.0s' {1..250})
+	huge=$(printf '%s,' {1..80} | sed "s/[0-9]*,/$big,/g")end
 	dns_server dns in_net "$NET4" \
 		--host-record=www.example,192.0.2.3,2001:db8:1::2 \
 		--host-record=host1.corp.example,192.0.2.4 \
@@ -45,8 +46,7 @@ setup_file()
 		--mx-host=www.example,mail.example,10 \
 		--txt-record=small.example,one,two \
 		--txt-record=big.example,"$big","$big","$big","$big","$big",a \
-		--txt-record=huge.example,$(printf "%s," {1..80} | sed \
-			"s/[0-9]*,/$big,/g")end \
+		--txt-record=huge.example,"$huge" \
 		--local=/example/
 	cat >"$RIG_DIR/slow.py" <<-'PY'
 		import socket, sys
@@ -73,7 +73,7 @@ setup()
 {
 	load lib.bash
 	bats_require_minimum_version 1.5.0
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return 1
 }
 
 inside()
@@ -161,7 +161,7 @@ asked()
 	[[ $output == *NXDOMAIN* ]]
 	run -0 inside -- dig host.postern.internal
 	[[ $output == *NXDOMAIN* ]]
-	! grep -i 'localhost\|2.2.0.10\|postern' "$RIG_DIR/dns.log"
+	absent -i 'localhost\|2.2.0.10\|postern' "$RIG_DIR/dns.log"
 }
 
 @test "--add-host, --dns and --dns-search" {
@@ -224,6 +224,6 @@ asked()
 	inside -- strace -f -qq -e trace=connect \
 		getent ahosts www.example >/dev/null 2>trace
 	grep -q 'sin_port=htons(53)' trace
-	! grep -E 'sun_path="[^"]*(nscd|nss|resolve|avahi|systemd)' trace |
-		grep -v ENOENT
+	grep -av ENOENT trace >reached
+	absent -E 'sun_path="[^"]*(nscd|nss|resolve|avahi|systemd)' reached
 }

@@ -36,6 +36,15 @@ eventually()
 	done
 }
 
+# absent GREP-ARGUMENT... - nothing matches (bats does not see a bare `! grep`)
+absent()
+{
+	local rc=0
+
+	grep -a "$@" || rc=$?
+	[ "$rc" = 1 ]
+}
+
 # must_skip REASON - a bats skip, or a failure where everything must work
 must_skip()
 {

@@ -142,6 +142,7 @@ page()
 told()
 {
 	# `sockets` says who asked
+	# shellcheck disable=SC2001
 	[ "$(sed 's/ by [^ ]*\[[0-9]*\]//' <<<"$stderr" |
 		grep -Fxc -- "postern: $1")" = 1 ] ||
 		{ echo "not told once: $1"; echo "$stderr"; false; }
@@ -244,7 +245,7 @@ fetch=(curl -sS --max-time 10)
 			exec "$@"' sh "${fetch[@]}" -H "Host: evil.example" \
 			http://good.example/page
 		[ "$status" != 0 ]
-		! grep -q "served.*evil" "$RIG_DIR/web.log"
+		absent "served.*evil" "$RIG_DIR/web.log"
 		inside "$way" --allow good.example --tls-names=off -- \
 			"${fetch[@]}" -H "Host: evil.example" \
 			http://good.example/page
@@ -304,7 +305,7 @@ fetch=(curl -sS --max-time 10)
 			dig secret6.good.example; dig -x 192.0.2.77
 			dig good.example >/dev/null'
 		grep -qi good.example "$RIG_DIR/dns.log"
-		! grep -i 'secret\|77' "$RIG_DIR/dns.log"
+		absent -i 'secret\|192.0.2.77\|77.2.0.192' "$RIG_DIR/dns.log"
 		[[ $stderr == *"denied 192.0.2.4:53/udp (no rule allows it)"*"; allow with --allow 192.0.2.4:53/udp"* ]]
 		[[ $stderr == *"denied 192.0.2.4:53/tcp ("* ]]
 		[[ $stderr == *"denied secret2.evil.example ("* ]]

@@ -25,10 +25,10 @@ int main(int argc, char **argv)
 
 			if (a->ai_family == AF_INET)
 				p = &((struct sockaddr_in *)(void *)a->ai_addr)
-					     ->sin_addr;
+				             ->sin_addr;
 			else
 				p = &((struct sockaddr_in6 *)(void *)a->ai_addr)
-					     ->sin6_addr;
+				             ->sin6_addr;
 			puts(inet_ntop(a->ai_family, p, text, sizeof(text)));
 		}
 		freeaddrinfo(list);
