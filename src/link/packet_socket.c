@@ -41,6 +41,15 @@ int frame_port_packet_open(const char *ifname, struct frame_port *port,
 	               sizeof(on)) < 0)
 		return error_set(err, -errno,
 		                 "cannot set PACKET_IGNORE_OUTGOING: ");
+	/*
+	 * Past the queue: the pair's carrier is there once both ends are up,
+	 * but the queue of this end throws everything away until a kernel
+	 * worker has noticed, which may be after CMD's first packet.
+	 */
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) <
+	    0)
+		return error_set(err, -errno,
+		                 "cannot set PACKET_QDISC_BYPASS: ");
 	enlarge_queue(fd, SO_RCVBUFFORCE, SO_RCVBUF);
 	enlarge_queue(fd, SO_SNDBUFFORCE, SO_SNDBUF);
 	sll.sll_ifindex = (int)if_nametoindex(ifname);
