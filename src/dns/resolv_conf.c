@@ -54,6 +54,37 @@ bool resolv_conf_is(const struct resolv_conf_line *line, const char *keyword)
 	       !memcmp(line->keyword, keyword, line->keyword_len);
 }
 
+static bool is_link_local(const struct addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+uint32_t resolv_conf_scope(struct addr *a)
+{
+	uint32_t scope = 0;
+
+	if (is_link_local(a)) {
+		scope = (uint32_t)a->b[2] << 8 | a->b[3];
+		a->b[2] = a->b[3] = 0;
+	}
+	return scope;
+}
+
+/* "3" behind the % of an address; interfaces beyond 65535 find no room. */
+static bool take_scope(struct addr *a, const char *digits)
+{
+	uint32_t scope = 0;
+
+	for (; *digits >= '0' && *digits <= '9' && scope <= UINT16_MAX;
+	     digits++)
+		scope = scope * 10 + (uint32_t)(*digits - '0');
+	if (*digits || !scope || scope > UINT16_MAX || !is_link_local(a))
+		return false;
+	a->b[2] = (uint8_t)(scope >> 8);
+	a->b[3] = (uint8_t)scope;
+	return true;
+}
+
 size_t resolv_conf_servers(const char *text, size_t len, struct endpoint *out,
                            size_t max)
 {
@@ -61,7 +92,7 @@ size_t resolv_conf_servers(const char *text, size_t len, struct endpoint *out,
 	size_t n = 0;
 
 	while (n < max && resolv_conf_line(&text, &len, &line)) {
-		char word[ADDR_TEXT_MAX];
+		char word[ADDR_TEXT_MAX + 16], *percent;
 		size_t i = 0;
 
 		if (!resolv_conf_is(&line, "nameserver"))
@@ -72,8 +103,15 @@ size_t resolv_conf_servers(const char *text, size_t len, struct endpoint *out,
 			i++;
 		}
 		word[i] = '\0';
-		if (addr_parse(word, &out[n].addr) == 0)
-			out[n++].port = DNS_PORT;
+		percent = strchr(word, '%');
+		if (percent)
+			*percent = '\0';
+		if (addr_parse(word, &out[n].addr) < 0)
+			continue;
+		if (percent ? !take_scope(&out[n].addr, percent + 1)
+		            : is_link_local(&out[n].addr))
+			continue; /* without an interface it is nowhere */
+		out[n++].port = DNS_PORT;
 	}
 	return n;
 }

@@ -8,6 +8,7 @@
  */
 #include "host/upstream.h"
 
+#include "dns/resolv_conf.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
 
@@ -120,9 +121,14 @@ static int open_exchange(struct upstream *u, uint32_t slot,
 {
 	struct exchange *e = &u->exchanges[slot];
 	uint32_t events = tcp ? EPOLLOUT | EPOLLRDHUP : EPOLLIN;
+	struct endpoint to = *server;
+	uint32_t scope = resolv_conf_scope(&to.addr);
 	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(server, &ss);
+	socklen_t len = endpoint_to_sockaddr(&to, &ss);
 	int rc;
+
+	if (scope)
+		((struct sockaddr_in6 *)(void *)&ss)->sin6_scope_id = scope;
 
 	e->fd = socket(ss.ss_family,
 	               (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC |

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -63,6 +64,32 @@ static size_t read_text(const char *path, char *buf)
 	while (len && buf[len - 1] != '\n')
 		len--;
 	return len;
+}
+
+/*
+ * "fe80::1%eth0" becomes "fe80::1%2   ": the datapath cannot look interfaces
+ * up. What does not fit in place stays, and the server is left out.
+ */
+static void number_scopes(char *text, size_t len)
+{
+	char *end = text + len, *p = text, name[IF_NAMESIZE], digits[16];
+
+	while ((p = memchr(p, '%', (size_t)(end - p)))) {
+		size_t n = 0, used;
+
+		p++;
+		while (p + n < end && n < sizeof(name) - 1 &&
+		       !strchr(" \t\r\n#;", p[n]))
+			n++;
+		memcpy(name, p, n);
+		name[n] = '\0';
+		used = (size_t)snprintf(digits, sizeof(digits), "%u",
+		                        if_nametoindex(name));
+		if (digits[0] != '0' && used <= n) {
+			memset(p, ' ', n);
+			memcpy(p, digits, used);
+		}
+	}
 }
 
 static void watch(struct hostfiles *h, struct file *f, const char *path,
@@ -143,6 +170,8 @@ static bool read_again(struct hostfiles *h, struct file *f)
 	/* first the watches, then the text: no change falls in between */
 	watch_chain(h, f);
 	len = read_text(f->path, h->fresh);
+	if (f == &h->files[HOSTFILES_RESOLV_CONF])
+		number_scopes(h->fresh, len);
 	if (len == f->len && !memcmp(h->fresh, f->text, len))
 		return false;
 	old = f->text;
@@ -347,10 +376,16 @@ size_t hostfiles_nameservers(const char *text, size_t len, struct addr *out,
                              size_t max)
 {
 	struct endpoint servers[8];
+	size_t kept = 0;
 	size_t n = resolv_conf_servers(text, len, servers,
 	                               MIN(max, ARRAY_SIZE(servers)));
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = servers[i].addr;
-	return n;
+	for (size_t i = 0; i < n; i++) {
+		struct addr a = servers[i].addr;
+
+		/* CMD has no such interface: it cannot ask there anyway */
+		if (!resolv_conf_scope(&a))
+			out[kept++] = a;
+	}
+	return kept;
 }

@@ -198,6 +198,21 @@ asked()
 	[ "$(cat out)" = $'up\n192.0.2.3' ]
 }
 
+@test "a server on the link, fe80::1%eth0" {
+	command -v socat >/dev/null || must_skip "no socat"
+	local at
+	at=$(in_net ip -6 -o addr show dev n0 scope link |
+		sed -n 's/.*inet6 \([^/]*\).*/\1/p')
+	eventually in_net sh -c '! ip -6 addr show dev n0 | grep -q tentative'
+	background relay in_net socat UDP6-RECVFROM:53,ipv6only=1,fork \
+		"UDP4:$NET4:53"
+	eventually in_net sh -c "ss -Hlun6 | grep -q ':53 '"
+	printf 'nameserver %s%%h0\n' "$at" >"$RIG_DIR/etc/resolv.conf"
+	run -0 inside -- dig +short www.example
+	[ "$output" = 192.0.2.3 ]
+	printf 'nameserver %s\n' "$NET4" >"$RIG_DIR/etc/resolv.conf"
+}
+
 @test "a dead server is SERVFAIL within 5 s, a closed one at once" {
 	background slow in_net python3 "$RIG_DIR/slow.py" 192.0.2.6
 	eventually grep -q up "$RIG_DIR/slow.log"

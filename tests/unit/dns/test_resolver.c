@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "dns/message.h"
+#include "dns/resolv_conf.h"
 #include "dns/resolver.h"
 
 #include <errno.h>
@@ -568,6 +569,26 @@ static void resolv_conf_is_followed(void **state)
 	assert_int_equal(rcode_of(rig), DNS_SERVFAIL);
 }
 
+static void scoped_servers(void **state)
+{
+	struct rig *rig = *state;
+	static const char conf[] = "nameserver fe80::1%eth0\n"
+				   "nameserver fe80::2\n"
+				   "nameserver 2001:db8::1%4\n"
+				   "nameserver fe80::3%70000\n"
+				   "nameserver fe80::9%258  # x\n";
+	struct addr a;
+
+	resolver_set_resolv_conf(rig->r, conf, sizeof(conf) - 1);
+	ask(rig, "www.example.org", DNS_A);
+	a = rig->to[0].addr;
+	assert_int_equal(a.b[15], 9);
+	assert_int_equal(resolv_conf_scope(&a), 258);
+	assert_int_equal(a.b[2] | a.b[3], 0);
+	assert_int_equal(resolv_conf_scope(&a), 0);
+	reply(rig, 0, 1, 0);
+}
+
 /* --- bounds
  * -------------------------------------------------------------------*/
 static void bounded_and_absorbed(void **state)
@@ -878,6 +899,7 @@ int main(void)
 		T(errors_move_on_at_once),
 		T(failure_codes),
 		T(resolv_conf_is_followed),
+		T(scoped_servers),
 		T(bounded_and_absorbed),
 		T(garbage_is_answered_or_dropped),
 		T(compression_traps),

@@ -134,6 +134,18 @@ static void follows_what_a_link_names(void **state)
 	assert_int_equal(changes[HOSTFILES_HOSTS], 1);
 }
 
+static void interfaces_become_numbers(void **state)
+{
+	struct hostfiles *h = *state;
+
+	put("run/stub", "nameserver fe80::1%lo # x\nnameserver fe80::2%none0\n"
+	                "nameserver fe80::3%lo");
+	follow(h);
+	expect_text(h, HOSTFILES_RESOLV_CONF,
+	            "nameserver fe80::1%1  # x\nnameserver fe80::2%none0\n"
+	            "nameserver fe80::3%1 ");
+}
+
 static void is_bounded(void **state)
 {
 	struct hostfiles *h = *state;
@@ -192,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(follows_what_a_link_names),
+		T(interfaces_become_numbers),
 		T(is_bounded),
 		T(app_file_keeps_search_and_options),
 	};
