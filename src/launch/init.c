@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "confine/caps.h"
 #include "launch/app_network.h"
 #include "launch/descriptors.h"
 #include "launch/exec.h"
@@ -245,6 +246,22 @@ static int watch(const struct app_side *a, pid_t cmd)
 	}
 }
 
+/*
+ * Init only waits from here on. Without a pid namespace it also ends what CMD
+ * leaves behind, which may have ids of its own. Non-dumpable: where there is
+ * no user namespace between us, a process with no less rights than its target
+ * may trace it.
+ */
+static void shed_rights(const struct app_side *a)
+{
+	struct error err = {0};
+
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (caps_limit(a->pid_ns ? 0 : CAP_BIT_(CAP_KILL), &err))
+		log_debug("init: %s", err.text);
+}
+
 static _Noreturn void init_main(const struct app_side *a)
 {
 	_auto_close_ int sock = -1, pidfd = -1;
@@ -270,6 +287,7 @@ static _Noreturn void init_main(const struct app_side *a)
 		_exit(EXIT_POSTERN);
 	fd_close(&sock);
 	fd_close(&pidfd);
+	shed_rights(a);
 	/* CMD's pipes are CMD's alone */
 	stdio_detach(true);
 	descriptors_close_above(&a->monitor_fd, 1);
