@@ -52,6 +52,8 @@ struct cli {
 	bool report, learn_merge;
 	enum report_format report_format;
 	const char *report_file, *learn_file;
+	int block_fd;             /* --block-fd, or -1 */
+	unsigned int args_depth;  /* --args within --args */
 	int evidence_gone;        /* ends when the datapath is gone */
 	char *kept[CLI_KEPT_MAX]; /* from the environment; options point here */
 	size_t nkept;

@@ -272,6 +272,27 @@ static int run_with_report(struct cli *c)
 	return status;
 }
 
+/* bwrap's --block-fd: somebody has to get ready for CMD first */
+static bool wait_for_go(struct cli *c)
+{
+	struct error err = {0};
+	ssize_t n;
+	char byte;
+
+	if (c->block_fd < 0)
+		return true;
+	do
+		n = read(c->block_fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		error_set(&err, -errno, "--block-fd %d: ", c->block_fd);
+		(void)cli_fail(&err);
+		return false;
+	}
+	fd_close(&c->block_fd); /* taken, not passed on */
+	return true;
+}
+
 bool cli_do_settle(struct cli *c)
 {
 	struct error err = {0};
@@ -288,7 +309,7 @@ bool cli_do_settle(struct cli *c)
 	c->config.policy = c->policy;
 	c->config.quiet = c->quiet;
 	c->config.argv = c->rest;
-	return true;
+	return wait_for_go(c);
 }
 
 int cli_do(struct cli *c)

@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 	int status;
 
 	sandbox_config_init(&c.config);
+	c.block_fd = -1;
 	c.policy = policy_new();
 	if (!c.policy)
 		return cli_fail_memory();

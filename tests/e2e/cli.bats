@@ -312,3 +312,36 @@ assert a["verdict"] == "allow" and a["port"] == 5432, a'
 	! "$POSTERN" check | grep -q ': *no ' ||
 		grep -q -- '-host-settings: no ' err
 }
+
+@test "--args reads options, and nothing but options" {
+	printf '%s\0' --network=host --log=x >words
+	run -125 "$POSTERN" do --args 9 -- touch ran 9<words
+	[[ $output == *'--log cannot be enforced'* ]]
+	[ ! -e ran ]
+	printf '%s\0' --quiet -network host >words
+	"$POSTERN" --args 9 do -- touch ran 9<words
+	[ -e ran ]
+	rm ran
+	"$POSTERN" do --args=9 -- sh -c 'ls /proc/self/fd >fds; touch ran' 9<words
+	[ -e ran ]
+	run ! grep -qx 9 fds
+	printf '%s\0' --quiet touch >words
+	run -125 "$POSTERN" do --args 9 -- true 9<words
+	[[ $output == *'--args 9: "touch" is no option'* ]]
+	printf '%s\0' --netwrok=none >words
+	run -125 "$POSTERN" do --args 9 -- true 9<words
+	[[ $output == *'did you mean --network?'* ]]
+}
+
+@test "--block-fd holds CMD back" {
+	mkfifo go
+	exec 8<>go
+	"$POSTERN" --network=host do -q --block-fd 8 -- touch ran 8<go &
+	local pid=$!
+	read -rt 0.3 <> <(:) || :
+	[ ! -e ran ]
+	echo >&8
+	wait $pid
+	[ -e ran ]
+	exec 8>&-
+}

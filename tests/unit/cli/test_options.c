@@ -138,6 +138,8 @@ static void refused(void **state)
 		{"-w|/nowhere/x", "cannot open"},
 		{"--max-flows=1", "16"},
 		{"--ready-fd=900", "not open"},
+		{"--args=900", "open descriptor"},
+		{"--block-fd=x", "open descriptor"},
 	};
 
 	(void)state;
