@@ -120,8 +120,12 @@ static void take_rtt(struct conn *c, const struct tseg *s, int64_t now)
 			return;
 		c->rtt_timed = false;
 		timer_rtt_sample(c, now - c->rtt_ns);
-	} else if (c->has_ts && s->opt.has_ts && s->opt.tsecr) {
-		/* RFC 7323 4.1: good for what was sent twice, too */
+	} else if (c->has_ts && s->opt.has_ts && s->opt.tsecr && !c->backoff) {
+		/*
+		 * RFC 7323 4.1: good for what was sent twice, too. Not after
+		 * a time-out: an ACK that was lost makes the echo as old as
+		 * the silence, and the next time-out as long (test_tcp_sim).
+		 */
 		ms = conn_tsval(c, now) - s->opt.tsecr;
 		if (ms < (uint32_t)(TCP_RTO_MAX_NS / NS_PER_MS))
 			timer_rtt_sample(c, (int64_t)ms * NS_PER_MS);
@@ -165,8 +169,8 @@ static enum verdict advance(struct tcp *tcp, struct conn *c,
 
 	c->snd_una = s->ack;
 	c->dupacks = 0;
-	c->backoff = 0;
 	take_rtt(c, s, now);
+	c->backoff = 0;
 	sack_advance(tcp, c);
 	recovery_progress(c);
 	/* cwnd grows only where it was the limit (RFC 7661) */

@@ -23,6 +23,16 @@ static bool is_paws_old(const struct conn *c, const struct tseg *s, int64_t now)
 	return age < TCP_PAWS_IDLE_S;
 }
 
+/* RFC 7323 4.3 (3); old duplicates count, or their ACK echoes the past */
+static void note_timestamp(struct conn *c, const struct tseg *s, int64_t now)
+{
+	if (!c->has_ts || !s->opt.has_ts || !seq_leq(s->seq, c->rcv_wup) ||
+	    !seq_leq(c->ts_recent, s->opt.tsval))
+		return;
+	c->ts_recent = s->opt.tsval;
+	c->ts_recent_s = (uint32_t)(now / NS_PER_S);
+}
+
 static enum verdict check_paws(struct tcp *tcp, struct conn *c,
                                const struct tseg *s, int64_t now)
 {
@@ -47,6 +57,10 @@ static enum verdict check_sequence(struct tcp *tcp, struct conn *c,
 		return SEG_NEXT;
 	if (s->flags & TCP_FLAG_RST)
 		return SEG_DROP;
+	/* a whole duplicate of the last window, not any number from outside */
+	if (s->payload.len && seq_lt(s->seq, c->rcv_nxt) &&
+	    c->rcv_nxt - s->seq <= TCP_RCVBUF_MAX)
+		note_timestamp(c, s, now);
 	if (s->payload.len && seq_lt(s->seq, c->rcv_nxt))
 		c->dsack = (struct seq_range){s->seq, s->end};
 	if (s->payload.len || s->flags & TCP_FLAG_FIN)
@@ -99,12 +113,7 @@ static enum verdict check_ack(struct tcp *tcp, struct conn *c,
 {
 	if (!(s->flags & TCP_FLAG_ACK))
 		return SEG_DROP;
-	/* RFC 7323 4.3 (3) */
-	if (c->has_ts && s->opt.has_ts && seq_leq(s->seq, c->rcv_wup) &&
-	    seq_leq(c->ts_recent, s->opt.tsval)) {
-		c->ts_recent = s->opt.tsval;
-		c->ts_recent_s = (uint32_t)(now / NS_PER_S);
-	}
+	note_timestamp(c, s, now);
 	if (c->state == CONN_SYN_RCVD)
 		return open_input_syn_rcvd(tcp, c, s, now);
 	return ack_input(tcp, c, s, now);

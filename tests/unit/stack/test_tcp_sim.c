@@ -55,8 +55,9 @@ struct end {
 	/* what the wire saw */
 	uint32_t edge;
 	bool has_edge;
-	unsigned int wscale, peer_wscale;
-	uint32_t highest;
+	unsigned int wscale;
+	uint32_t promised; /* the furthest edge it told the other */
+	bool has_promised;
 };
 
 struct sim {
@@ -195,6 +196,18 @@ static void check_sent(struct end *e, const uint8_t *tcp, size_t len,
 			i += tcp[i] < 2 ? 1 : tcp[i + 1];
 		}
 		return;
+	}
+	/* its own edge never goes back, but for rounding to the scale */
+	if (h->flags & TCP_FLAG_ACK && !(h->flags & TCP_FLAG_RST)) {
+		uint32_t edge = be32_get(h->ack) +
+		                ((uint32_t)be16_get(h->window) << e->wscale);
+
+		if (e->has_promised)
+			assert_true(
+				seq_lt(e->promised, edge + (1u << e->wscale)));
+		if (!e->has_promised || seq_lt(e->promised, edge))
+			e->promised = edge;
+		e->has_promised = true;
 	}
 	/* never a byte past the furthest edge that reached us */
 	if (len > hdr_len && e->has_edge)
