@@ -95,9 +95,9 @@ setup_file()
 	(cd "$LIB_DIR" && musl-gcc -static -O1 -o "$RIG_DIR/resolve-musl" \
 		resolve.c) || true
 	WAYS=
-	for way in link sockets; do
-		if as_user timeout -s KILL 20 "$POSTERN" do --frontend=$way \
-			-- true 2>/dev/null; then
+	for way in link link,--link=veth sockets; do
+		if as_user timeout -s KILL 20 "$POSTERN" "do" \
+			--frontend=${way/,/ } -- true 2>/dev/null; then
 			WAYS+=" $way"
 		elif [ -n "${POSTERN_MUST_WORK:-}" ]; then
 			echo "frontend $way does not work here" >&2
@@ -127,8 +127,9 @@ inside()
 	local way=$1
 
 	shift
-	run --separate-stderr as_user env -i PATH="$PATH" \
-		timeout -s KILL 30 "$POSTERN" "do" --frontend="$way" "$@"
+	# shellcheck disable=SC2086
+	run --separate-stderr as_user env -i PATH="$PATH" timeout -s KILL 30 \
+		"$POSTERN" "do" --frontend=${way/,/ } "$@"
 }
 
 page()
