@@ -29,9 +29,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 
 /* descriptors that flows may not use up: housekeeping and the resolver's */
 #define RESERVED_FDS 64u
@@ -353,6 +355,17 @@ static void end_capture(struct datapath *dp)
 	capture_free(dp->capture);
 }
 
+/* A total length of 0 for a train over 64 KiB: Linux 6.3 (iph_totlen()). */
+static bool kernel_takes_big(void)
+{
+	unsigned int major, minor;
+	struct utsname u;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 3);
+}
+
 static int build_link(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -371,6 +384,7 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 		.prefix6 = a->prefix6,
 		.mtu = a->mtu,
 		.gso = !c->gso_off,
+		.big = dp->port.kind == FRAME_PORT_TAP && kernel_takes_big(),
 		.dhcp = true,
 		.ra = true,
 		.max_conns = flows,

@@ -41,7 +41,10 @@ static void ip4_fill(struct ip4_hdr *h, const struct ip_out *o, size_t l4_len,
 {
 	*h = (struct ip4_hdr){
 		.version_ihl = 0x45,
-		.total_len = be16_of((uint16_t)(sizeof(*h) + l4_len)),
+		/* 0 of a train that no 16 bits can name: see skb->len */
+		.total_len = be16_of(sizeof(*h) + l4_len > 65535
+	                                     ? 0
+	                                     : (uint16_t)(sizeof(*h) + l4_len)),
 		.id = be16_of(id),
 		.frag = be16_of(frag),
 		.ttl = o->ttl ? o->ttl : TTL_DEFAULT,
@@ -181,7 +184,9 @@ int ip_out_send(struct stack *st, const struct ip_out *o, size_t len)
 	if (is_ip4 ? !st->common.config.has_ip4 : !st->common.config.has_ip6)
 		return -EAFNOSUPPORT;
 	/* IPv4 counts its header in the length, IPv6 does not */
-	if (len > 65535 - (is_ip4 ? ip_len : 0))
+	if (len > 65535 - (is_ip4 ? ip_len : 0) &&
+	    !(o->gso_type == VNET_GSO_TCPV4 && st->common.config.big &&
+	      len <= STACK_BIG_MAX))
 		return -EMSGSIZE;
 	if (o->gso_type || ip_len + len <= st->common.config.mtu || o->df)
 		return send_whole(st, o, len);

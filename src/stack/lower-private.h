@@ -88,7 +88,7 @@ struct stack {
 	size_t pending_len;
 	struct frag_slot frags[FRAG_SLOTS];
 	uint8_t pending[PENDING_MAX];
-	uint8_t out[OUT_L4 + 65536] __attribute__((aligned(64)));
+	uint8_t out[OUT_L4 + STACK_BIG_MAX] __attribute__((aligned(64)));
 };
 
 /* --- eth.c: virtio and Ethernet headers, the app's MAC ------------------- */

@@ -44,10 +44,13 @@ void lower_tcp_input(struct stack *st, const struct packet *p, int64_t now)
 
 struct tcp_out lower_tcp_begin(struct stack *st, const struct tuple *t)
 {
-	size_t ip_len = addr_is_ip4(&t->app.addr) ? sizeof(struct ip4_hdr)
-	                                          : sizeof(struct ip6_hdr_);
+	const struct stack_config *c = &st->common.config;
+	size_t room = 65535 - sizeof(struct ip6_hdr_);
 
-	return (struct tcp_out){ip_out_l4(st), 65535 - ip_len};
+	if (addr_is_ip4(&t->app.addr))
+		room = c->gso && c->big ? STACK_BIG_MAX
+		                        : 65535 - sizeof(struct ip4_hdr);
+	return (struct tcp_out){ip_out_l4(st), room};
 }
 
 void lower_tcp_send(struct stack *st, const struct tuple *t, size_t tcp_len,

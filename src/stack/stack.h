@@ -15,8 +15,13 @@ struct conn_id {
 	uint32_t gen; /* never 0 for a live connection */
 };
 
-/* The largest frame either way: virtio header + Ethernet + 64 KiB of IP. */
+/* The largest frame of the app: virtio header + Ethernet + 64 KiB of IP. */
 #define STACK_FRAME_MAX (10 + 14 + 65535 + 1)
+/*
+ * With stack_config.big, the most that one IPv4 frame to the app carries: its
+ * total length then reads 0 (Linux 6.3).
+ */
+#define STACK_BIG_MAX (192u << 10)
 
 struct stack_config {
 	uint8_t mac[6]; /* ours: gateway, resolver, every neighbour */
@@ -26,6 +31,7 @@ struct stack_config {
 	unsigned int prefix4, prefix6; /* as written: 24, 64 */
 	unsigned int mtu;              /* of the app's interface, >= 1280 */
 	bool gso;              /* may we send frames with a GSO header? */
+	bool big;              /* also beyond 64 KiB over IPv4 (BIG TCP)? */
 	bool dhcp, ra;         /* answer DHCPv4 / send router advertisements */
 	size_t max_conns;      /* TCP connections at most */
 	size_t max_connecting; /* of those, not yet answered */

@@ -239,7 +239,7 @@ static uint32_t frame_limit(const struct tcp *tcp, size_t room, uint32_t seg,
 {
 	if (!tcp->common->config.gso)
 		return MIN(len, seg);
-	len = MIN(len, (uint32_t)MIN(room, (size_t)UINT16_MAX));
+	len = MIN(len, (uint32_t)room);
 	return len > seg ? len - len % seg : len;
 }
 

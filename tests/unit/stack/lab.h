@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAB_FRAME_MAX (STACK_BIG_MAX + 100)
 #define LAB_FRAMES 64
 #define LAB_SEGMENTS 16
 
@@ -42,7 +43,7 @@ struct lab {
 	int64_t now;
 	size_t frames; /* sent since lab_clear() */
 	struct {
-		uint8_t bytes[STACK_FRAME_MAX];
+		uint8_t bytes[LAB_FRAME_MAX];
 		size_t len;
 	} frame[LAB_FRAMES];
 	struct lab_call udp, echo, tcp;
@@ -123,7 +124,7 @@ void tcp_icmp_error(struct tcp *tcp, const struct tuple *t, uint32_t seq,
 static int lab_frame_send(void *user, const void *frame, size_t len)
 {
 	(void)user;
-	assert_true(len <= STACK_FRAME_MAX);
+	assert_true(len <= LAB_FRAME_MAX);
 	assert_true(lab.frames < LAB_FRAMES);
 	memcpy(lab.frame[lab.frames].bytes, frame, len);
 	lab.frame[lab.frames++].len = len;
