@@ -46,7 +46,7 @@ class Rig:
         # addresses that the kernel here does not have: it stays silent
         self.port = Port(ifname, "10.0.2.200", "fd00::200", "10.0.2.2",
                          "fd00::2")
-        self.next_port = 20000
+        self.next_port = 30000  # above those of the floods
         self.flows = 0  # UDP and echo: their descriptors time out
 
     def fresh_port(self):
