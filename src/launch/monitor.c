@@ -34,13 +34,13 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "launch/addressing.h"
 #include "launch/datapath.h"
 #include "launch/descriptors.h"
 #include "launch/hostfiles.h"
 #include "launch/init.h"
 #include "launch/launch.h"
 #include "launch/message.h"
+#include "launch/plan.h"
 #include "launch/reap.h"
 #include "launch/terminal.h"
 #include "loop/loop.h"
@@ -54,8 +54,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define ROUTES_MAX 512
-#define MTU_DEFAULT 65520
 /* lines of the datapath that are still read when CMD is gone */
 #define LAST_LINES 64
 /* the longest that all the set-up may take before it is given up */
@@ -71,11 +69,9 @@ enum phase { PHASE_SET_UP, PHASE_RUNNING, PHASE_OVER };
 
 struct monitor {
 	const struct sandbox_config *config;
-	enum monitor_plan plan;
+	enum monitor_plan kind;
 	enum phase phase;
-	struct app_side app;
-	struct datapath_args datapath_args;
-	struct hostfiles *files;
+	struct launch_plan plan;
 	struct terminal terminal;
 	struct descriptors inherited;
 	sigset_t old_mask;
@@ -88,7 +84,6 @@ struct monitor {
 	bool killed; /* one of us, during set-up: no reason for another plan */
 	int status;  /* to exit with */
 	struct error err;
-	char resolv_conf[HOSTFILES_TEXT_MAX];
 	char text[MESSAGE_TEXT_MAX];
 };
 
@@ -104,139 +99,6 @@ static int status_of(int wait_status)
 {
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
 	                                : WEXITSTATUS(wait_status);
-}
-
-/* --- what the others are told at their start ------------------------------ */
-
-static void read_congestion(char *buf, size_t len)
-{
-	_auto_close_ int fd = open("/proc/sys/net/ipv4/tcp_congestion_control",
-	                           O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, len - 1);
-
-	buf[n > 0 ? n : 0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-}
-
-/* Names: the app's resolv.conf, and where else the resolver must answer. */
-static int plan_names(struct monitor *m, const struct addressing *a,
-                      struct error *err)
-{
-	const struct sandbox_config *c = m->config;
-	struct datapath_args *d = &m->datapath_args;
-	struct addr resolvers[1], named[4];
-	size_t n = 0, len;
-	ssize_t written;
-	const char *text =
-		hostfiles_text(m->files, HOSTFILES_RESOLV_CONF, &len);
-
-	/* one line: with two, what fails takes a client twice as long */
-	resolvers[n++] = c->ip6_only ? a->resolver6 : a->resolver4;
-	written = hostfiles_app_resolv_conf(
-		m->files, resolvers, n, c->dns_search, c->ndns_search,
-		m->resolv_conf, sizeof(m->resolv_conf));
-	if (written < 0)
-		return error_set(err, (int)written,
-		                 "/etc/resolv.conf is too long");
-	m->app.resolv_conf = m->resolv_conf;
-	m->app.resolv_conf_len = (size_t)written;
-	n = hostfiles_nameservers(text, len, named, ARRAY_SIZE(named));
-	if (!n) /* then libc asks its own machine, resolv.conf(5) */
-		named[n++] = addr_ip4(127, 0, 0, 1);
-	for (size_t i = 0; i < n; i++) {
-		bool loopback = addr_is_ip4(&named[i])
-		                        ? addr_ip4_bytes(&named[i])[0] == 127
-		                        : named[i].b[15] == 1 && !named[i].b[0];
-
-		/* sockets: the supervisor itself is at every address */
-		if (loopback && m->plan != MONITOR_SOCKETS)
-			m->app.loopback_resolvers
-				[m->app.nloopback_resolvers++] = named[i];
-		else
-			d->resolver_aliases[d->nresolver_aliases++] = named[i];
-	}
-	return 0;
-}
-
-static int plan_addresses(struct monitor *m, struct addressing *a,
-                          struct error *err)
-{
-	static struct prefix routes[ROUTES_MAX];
-	ssize_t n = addressing_routes(routes, ARRAY_SIZE(routes));
-
-	if (n < 0) {
-		log_debug("cannot read the host's routes: %s",
-		          errno_text((int)n));
-		n = 0;
-	}
-	return addressing_choose(m->config, routes, (size_t)n, a, err);
-}
-
-static void fill_datapath(struct monitor *m, const struct addressing *a)
-{
-	struct datapath_args *d = &m->datapath_args;
-
-	d->config = m->config;
-	d->sockets = m->plan == MONITOR_SOCKETS;
-	d->route_fd = -1;
-	d->app4 = a->app4;
-	d->gateway4 = a->gateway4;
-	d->resolver4 = a->resolver4;
-	d->app6 = a->app6;
-	d->gateway6 = a->gateway6;
-	d->resolver6 = a->resolver6;
-	d->prefix4 = a->prefix4;
-	d->prefix6 = a->prefix6;
-	d->mtu = m->config->mtu ? m->config->mtu : MTU_DEFAULT;
-}
-
-static void fill_interface(struct monitor *m, const struct addressing *a)
-{
-	const struct sandbox_config *c = m->config;
-	struct ifconfig *i = &m->app.ifc;
-
-	snprintf(i->ifname, sizeof(i->ifname), "%s",
-	         c->ifname[0] ? c->ifname : "tap0");
-	i->mtu = m->datapath_args.mtu;
-	i->has_ip4 = !c->ip6_only;
-	i->has_ip6 = !c->ip4_only;
-	i->app4 = a->app4;
-	i->gateway4 = a->gateway4;
-	i->resolver4 = a->resolver4;
-	i->app6 = a->app6;
-	i->gateway6 = a->gateway6;
-	i->resolver6 = a->resolver6;
-	i->prefix4 = a->prefix4;
-	i->prefix6 = a->prefix6;
-}
-
-static int make_plan(struct monitor *m, struct error *err)
-{
-	struct addressing a;
-	int rc = id_plan_make(m->config, &m->app.ids, err);
-
-	if (rc)
-		return rc;
-	m->app.config = m->config;
-	m->app.mask = m->old_mask;
-	m->app.launched_as = getpid();
-	m->app.namespaces = true;
-	m->app.pid_ns = true;
-	read_congestion(m->app.congestion, sizeof(m->app.congestion));
-	if (m->plan == MONITOR_NONE)
-		return 0;
-	rc = plan_addresses(m, &a, err);
-	if (rc)
-		return rc;
-	m->files = hostfiles_open(NULL, NULL);
-	if (!m->files)
-		return error_set(err, -errno, "cannot watch resolv.conf: ");
-	fill_datapath(m, &a);
-	if (m->plan == MONITOR_LINK) {
-		m->app.frame_port = true;
-		fill_interface(m, &a);
-	}
-	return plan_names(m, &a, err);
 }
 
 /* --- processes --------------------------------------------------------------
@@ -262,9 +124,9 @@ static int start_datapath(struct monitor *m, struct error *err)
 	sigset_t none;
 	pid_t pid;
 
-	m->datapath_args.monitor_fd = m->datapath_end;
-	if (m->plan == MONITOR_SOCKETS)
-		m->datapath_args.app = &m->app;
+	m->plan.datapath.monitor_fd = m->datapath_end;
+	if (m->kind == MONITOR_SOCKETS)
+		m->plan.datapath.app = &m->plan.app;
 	pid = fork();
 	if (pid < 0)
 		return error_set(err, -errno, "cannot start the datapath: ");
@@ -272,9 +134,9 @@ static int start_datapath(struct monitor *m, struct error *err)
 		sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 		(void)prctl(PR_SET_NAME, "postern-data", 0, 0, 0);
-		if (m->plan == MONITOR_LINK)
-			datapath_detach(&m->datapath_args, NULL, 0);
-		_exit(datapath_main(&m->datapath_args));
+		if (m->kind == MONITOR_LINK)
+			datapath_detach(&m->plan.datapath, NULL, 0);
+		_exit(datapath_main(&m->plan.datapath));
 	}
 	m->datapath = pid;
 	fd_close(&m->datapath_end);
@@ -284,7 +146,7 @@ static int start_datapath(struct monitor *m, struct error *err)
 /* What the app's side inherits over fork and must let go of. */
 static void disown(struct monitor *m)
 {
-	int *fd = m->app.not_ours;
+	int *fd = m->plan.app.not_ours;
 
 	fd[0] = m->signal_fd;
 	fd[1] = m->app_fd;
@@ -296,19 +158,19 @@ static int start_app(struct monitor *m, struct error *err)
 {
 	pid_t pid;
 
-	m->app.monitor_fd = m->app_end;
+	m->plan.app.monitor_fd = m->app_end;
 	disown(m);
-	pid = app_side_start(&m->app, err);
+	pid = app_side_start(&m->plan.app, err);
 	if (pid == -EPERM || pid == -ENOSPC || pid == -EINVAL ||
 	    pid == -EUSERS) {
 		/* no user namespace to be had; rights over the host's own
 		 * will do, if they are there */
-		if (!m->app.ids.outer.own && m->app.ids.user_ns) {
+		if (!m->plan.app.ids.outer.own && m->plan.app.ids.user_ns) {
 			log_debug("%s; going without user namespaces",
 			          err->text);
 			*err = (struct error){0};
-			m->app.ids.user_ns = false;
-			pid = app_side_start(&m->app, err);
+			m->plan.app.ids.user_ns = false;
+			pid = app_side_start(&m->plan.app, err);
 		}
 	}
 	if (pid < 0)
@@ -338,15 +200,15 @@ static int start(struct monitor *m, struct error *err)
 
 	if (rc)
 		return rc;
-	if (m->plan != MONITOR_SOCKETS) {
+	if (m->kind != MONITOR_SOCKETS) {
 		rc = start_app(m, err);
-		if (rc || m->plan == MONITOR_NONE)
+		if (rc || m->kind == MONITOR_NONE)
 			return rc;
 	}
 	rc = open_pair(&m->datapath_fd, &m->datapath_end, err);
 	if (rc)
 		return rc;
-	m->app.monitor_fd = m->app_end;
+	m->plan.app.monitor_fd = m->app_end;
 	disown(m);
 	rc = start_datapath(m, err);
 	/* under sockets the datapath has it now */
@@ -394,7 +256,8 @@ static void send_files(struct monitor *m)
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t len;
-		const char *text = hostfiles_text(m->files, kinds[i], &len);
+		const char *text =
+			hostfiles_text(m->plan.files, kinds[i], &len);
 
 		send_file(m, kinds[i], text, len);
 	}
@@ -411,7 +274,7 @@ static void maybe_go(struct monitor *m)
 	int rc;
 
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
-	    (m->plan != MONITOR_NONE && !m->datapath_ready))
+	    (m->kind != MONITOR_NONE && !m->datapath_ready))
 		return;
 	rc = tell(m->app_fd, MSG_START, 0, NULL, 0, -1);
 	if (rc) {
@@ -436,7 +299,7 @@ static void on_app_ready(struct monitor *m, int *fd)
 
 	m->cmd = fd_take(fd);
 	m->app_ready = true;
-	if (m->plan != MONITOR_NONE) {
+	if (m->kind != MONITOR_NONE) {
 		rc = tell(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
 		if (rc)
 			fail(m, rc, "the datapath is gone");
@@ -526,7 +389,7 @@ static bool on_app_message(struct monitor *m)
 
 	if (rc <= 0) {
 		/* sockets: the datapath started it, and knows why */
-		while (rc != -EAGAIN && m->plan == MONITOR_SOCKETS &&
+		while (rc != -EAGAIN && m->kind == MONITOR_SOCKETS &&
 		       m->phase == PHASE_SET_UP && m->datapath_fd >= 0 &&
 		       on_datapath_message(m))
 			;
@@ -536,7 +399,7 @@ static bool on_app_message(struct monitor *m)
 		}
 		if (rc == 0 || rc != -EAGAIN)
 			fd_close(&m->app_fd);
-		if (m->app_fd < 0 && m->plan == MONITOR_SOCKETS &&
+		if (m->app_fd < 0 && m->kind == MONITOR_SOCKETS &&
 		    m->phase == PHASE_RUNNING)
 			on_app_vanished(m);
 		return false;
@@ -656,7 +519,7 @@ static void turn(struct monitor *m, int timeout_ms)
 		{.fd = m->signal_fd, .events = POLLIN},
 		{.fd = m->app_fd, .events = POLLIN},
 		{.fd = m->datapath_fd, .events = POLLIN},
-		{.fd = m->files ? hostfiles_fd(m->files) : -1,
+		{.fd = m->plan.files ? hostfiles_fd(m->plan.files) : -1,
 	         .events = POLLIN},
 	};
 
@@ -670,7 +533,7 @@ static void turn(struct monitor *m, int timeout_ms)
 	if (p[2].revents && m->phase != PHASE_OVER && m->datapath_fd >= 0)
 		(void)on_datapath_message(m);
 	if (p[3].revents && m->phase != PHASE_OVER)
-		hostfiles_poll(m->files, on_file_changed, m);
+		hostfiles_poll(m->plan.files, on_file_changed, m);
 }
 
 static void serve(struct monitor *m)
@@ -737,7 +600,7 @@ static void end(struct monitor *m, bool well)
 		m->datapath = -1;
 	}
 	end_process(&m->datapath);
-	if (!m->app.pid_ns || m->plan == MONITOR_SOCKETS)
+	if (!m->plan.app.pid_ns || m->kind == MONITOR_SOCKETS)
 		reap_descendants(&m->others);
 	fd_close(&m->signal_fd);
 	fd_close(&m->app_fd);
@@ -745,8 +608,8 @@ static void end(struct monitor *m, bool well)
 	fd_close(&m->app_end);
 	fd_close(&m->datapath_end);
 	fd_close(&m->cmd);
-	if (m->files)
-		hostfiles_close(m->files);
+	if (m->plan.files)
+		hostfiles_close(m->plan.files);
 	terminal_restore(&m->terminal);
 	(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 }
@@ -756,7 +619,8 @@ static int set_up(struct monitor *m, struct error *err)
 	int rc = take_signals(m, err);
 
 	if (!rc)
-		rc = make_plan(m, err);
+		rc = launch_plan_make(&m->plan, m->config, m->kind,
+		                      &m->old_mask, err);
 	return rc;
 }
 
@@ -774,7 +638,7 @@ static enum monitor_result run(const struct sandbox_config *config,
 		return MONITOR_WRONG;
 	}
 	m->config = config;
-	m->plan = plan;
+	m->kind = plan;
 	m->signal_fd = m->app_fd = m->datapath_fd = -1;
 	m->app_end = m->datapath_end = m->cmd = -1;
 	m->init = m->datapath = -1;
@@ -786,9 +650,9 @@ static enum monitor_result run(const struct sandbox_config *config,
 		end(m, false);
 		return MONITOR_WRONG;
 	}
-	m->app.namespaces = namespaces;
-	m->app.ids.user_ns &= namespaces;
-	m->app.pid_ns = pid_ns;
+	m->plan.app.namespaces = namespaces;
+	m->plan.app.ids.user_ns &= namespaces;
+	m->plan.app.pid_ns = pid_ns;
 	/* where no pid namespace holds them, CMD's orphans come here */
 	if (!pid_ns || plan == MONITOR_SOCKETS)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -797,7 +661,7 @@ static enum monitor_result run(const struct sandbox_config *config,
 		end(m, false);
 		return MONITOR_IMPOSSIBLE;
 	}
-	if (m->plan != MONITOR_NONE)
+	if (m->kind != MONITOR_NONE)
 		send_files(m);
 	serve(m);
 	*again = m->no_proc && pid_ns;
