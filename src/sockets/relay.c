@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define RELAY_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+#define RELAY_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 /* bytes one socket may move in a turn before others have theirs */
 #define RELAY_BUDGET (1u << 20)
 
@@ -166,6 +166,10 @@ void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
 			(void)!recv(sk->our_fd, s->scratch,
 			            (size_t)w + stays - 1, MSG_DONTWAIT);
 		moved += (size_t)w;
+		/* all of it: more, or the end, is another edge */
+		if ((size_t)n < SCRATCH_BYTES &&
+		    !(sk->flags & (SK_F_APP_EOF | SK_F_URGENT)))
+			return;
 	}
 }
 
@@ -226,6 +230,9 @@ void relay_on_app_event(struct sockets *s, struct sock *sk, uint32_t events,
 		sk->flags |= SK_F_APP_GONE;
 	if (events & EPOLLERR)
 		sk->flags |= SK_F_APP_RESET;
+	/* from then on a read may stop short of what is there */
+	if (events & EPOLLPRI)
+		sk->flags |= SK_F_URGENT;
 	if (sk->flags & SK_F_APP_RESET && sk->flags & SK_F_APP_GONE) {
 		/* closed with unread data: a TCP would reset at once too */
 		flow_close(s->ft, sk->flow, true, now);

@@ -92,6 +92,7 @@ enum sk_flag {
 	SK_F_LOST = 1 << 18,       /* app_fd was given up while still open */
 	SK_F_MARKED = 1 << 20,     /* listener: the readiness byte is in */
 	SK_F_MORE = 1 << 21,       /* on the list of unfinished relays */
+	SK_F_URGENT = 1 << 15,     /* an urgent byte was written once */
 	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
 };
 
