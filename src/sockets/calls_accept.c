@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#define LOOK_NS (100 * NS_PER_MS)
+
 void sk_pair_watch(struct sockets *s, int fd, const struct sock *sk)
 {
 	struct loop_ref ref = {LOOP_APP_SOCKET, sk_index(s, sk), sk->gen};
@@ -50,6 +52,8 @@ void listener_enqueue(struct sockets *s, struct sock *listener,
 		s->socks[listener->queue_tail].queue_next = index;
 	listener->queue_tail = index;
 	listener->queue_len++;
+	if (!s->nqueued++)
+		s->look_at = now + LOOK_NS;
 	mark(s, listener);
 	/* who connects is answered before who accepts, as by the kernel */
 	call_after_answer(s, listener, now);
@@ -61,6 +65,7 @@ void listener_drop(struct sockets *s, struct sock *sk)
 	uint32_t index = sk_index(s, sk), prev = SK_NONE, at;
 
 	sk->listener = SK_NONE;
+	s->nqueued--;
 	if (!l)
 		return;
 	for (at = l->queue_head; at != SK_NONE && at != index;
@@ -76,6 +81,24 @@ void listener_drop(struct sockets *s, struct sock *sk)
 		l->queue_tail = prev;
 	l->queue_len--;
 	mark(s, l);
+}
+
+/*
+ * A process that ends closes its listener without telling us; who waits in
+ * the queue must hear of it, as of any listener that is closed.
+ */
+void listeners_run(struct sockets *s, int64_t now)
+{
+	if (!s->nqueued || now < s->look_at)
+		return;
+	s->look_at = now + LOOK_NS;
+	for (uint32_t i = 0; i < s->fresh; i++) {
+		struct sock *sk = &s->socks[i];
+
+		if (sk->state == SK_LISTEN && sk->queue_len &&
+		    sk->app_fd >= 0 && !sk_is_seen(sk))
+			(void)sk_give_up(s, sk);
+	}
 }
 
 void listener_close(struct sockets *s, struct sock *sk)
@@ -150,7 +173,11 @@ int64_t call_accept(struct sockets *s, struct call *c, struct sock *sk,
 		return hand_out(s, c, sk, &s->socks[sk->queue_head], flags,
 		                now);
 	mark(s, sk);
-	if (sk_is_nonblocking(sk))
+	if (sk_is_nonblocking(sk)) {
+		/* its byte cannot be taken out: keep a poller from spinning */
+		if (sk->flags & SK_F_LOST && sk->flags & SK_F_MARKED)
+			return call_hold(s, sk, c, 20 * NS_PER_MS, now);
 		return -EAGAIN;
+	}
 	return call_hold(s, sk, c, sk_timeout_ns(sk, false), now);
 }

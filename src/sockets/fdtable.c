@@ -345,6 +345,17 @@ bool sk_is_seen(const struct sock *sk)
 	return false;
 }
 
+/* #syscalls fcntl */
+bool sk_is_nonblocking(const struct sock *sk)
+{
+	int flags;
+
+	if (sk->app_fd < 0)
+		return sk->flags & SK_F_NONBLOCK;
+	flags = fcntl(sk->app_fd, F_GETFL);
+	return flags >= 0 && flags & O_NONBLOCK;
+}
+
 int sk_watch(struct sockets *s, struct sock *sk, uint32_t events)
 {
 	struct loop_ref ref = {LOOP_APP_SOCKET, sk_index(s, sk), sk->gen};
@@ -363,8 +374,13 @@ bool sk_give_up(struct sockets *s, struct sock *sk)
 {
 	struct pollfd p = {.fd = sk->our_fd, .events = 0};
 
-	if (sk->app_fd < 0 || sk->our_fd < 0)
+	bool server = sk->kind == SK_DGRAM && sk->flags & SK_F_BOUND_PORT;
+
+	if (sk->app_fd < 0 || sk->our_fd < 0 || (server && !s->can_getfd))
 		return false;
+	sk->flags &= ~(uint32_t)SK_F_NONBLOCK;
+	if (sk_is_nonblocking(sk))
+		sk->flags |= SK_F_NONBLOCK;
 	close(sk->app_fd);
 	sk->app_fd = -1;
 	s->nheld_ends--;
@@ -424,15 +440,4 @@ void sk_sweep(struct sockets *s)
 			(void)sk_give_up(s, sk);
 	}
 	s->sweep_at = MAX(64, 2 * s->nheld_ends);
-}
-
-/* #syscalls fcntl */
-bool sk_is_nonblocking(const struct sock *sk)
-{
-	int flags;
-
-	if (sk->app_fd < 0)
-		return false;
-	flags = fcntl(sk->app_fd, F_GETFL);
-	return flags >= 0 && flags & O_NONBLOCK;
 }

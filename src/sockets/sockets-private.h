@@ -91,6 +91,7 @@ enum sk_flag {
 	SK_F_WATCHED = 1 << 17,    /* our_fd is in the loop */
 	SK_F_LOST = 1 << 18,       /* app_fd was given up while still open */
 	SK_F_MARKED = 1 << 20,     /* listener: the readiness byte is in */
+	SK_F_NONBLOCK = 1 << 19,   /* O_NONBLOCK when app_fd was given up */
 	SK_F_MORE = 1 << 21,       /* on the list of unfinished relays */
 	SK_F_URGENT = 1 << 15,     /* an urgent byte was written once */
 	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
@@ -191,6 +192,7 @@ struct sockets {
 	int notify_fd;
 	bool ended; /* the listener's last task is gone */
 	bool unix_kept;
+	bool can_getfd; /* pidfd_getfd() works here: sk_regain() will */
 
 	struct sock *socks;
 	uint32_t nsocks, fresh, free_head, live;
@@ -200,6 +202,8 @@ struct sockets {
 	uint32_t orphan_head, orphan_tail, norphans;
 	uint32_t nheld_ends; /* sockets whose app_fd is held */
 	uint32_t sweep_at;   /* sweep when so many are held */
+	uint32_t nqueued;    /* sockets in listeners' queues */
+	int64_t look_at;     /* are their listeners alive? next time */
 
 	struct held *held;
 	uint32_t held_free;
@@ -264,6 +268,8 @@ bool sk_is_seen(const struct sock *sk);
 /*
  * sk_give_up() - closes our duplicate and looks whether that was the last
  * one: true, and sk is freed; false, and sk is SK_F_LOST until sk_regain().
+ * Where there is no way back, a UDP server is not given up on a mere
+ * suspicion: a daemon's parent is gone, but its child has not called us yet.
  */
 bool sk_give_up(struct sockets *s, struct sock *sk);
 /* sk_regain() - a new duplicate from the caller's descriptor, if allowed */
@@ -426,6 +432,8 @@ void sk_refused(struct sockets *s, struct sock *sk, int err, int64_t now);
 void sk_pair_watch(struct sockets *s, int fd, const struct sock *sk);
 void listener_enqueue(struct sockets *s, struct sock *listener,
                       struct sock *peer, int64_t now);
+/* listeners_run() - finds those that died with somebody in their queue */
+void listeners_run(struct sockets *s, int64_t now);
 /* listener_close() - resets those who wait in its queue */
 void listener_close(struct sockets *s, struct sock *sk);
 /* listener_drop() - a queued socket leaves its listener */

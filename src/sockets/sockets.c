@@ -38,6 +38,8 @@
  */
 #include "sockets/sockets-private.h"
 
+#include "base/cleanup.h"
+
 #include "wire/icmp_errno.h"
 
 #include <errno.h>
@@ -248,6 +250,16 @@ static int alloc_notification(struct sockets *s)
 	return s->req && s->resp ? 0 : -ENOMEM;
 }
 
+static bool try_getfd(void)
+{
+	_auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	_auto_close_ int fd = -1;
+
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, pidfd, 0);
+	return fd >= 0;
+}
+
 static int alloc_pools(struct sockets *s)
 {
 	s->held = calloc(HELD_MAX, sizeof(*s->held));
@@ -281,6 +293,7 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	s->key = siphash_key_new(random);
 	s->notify_fd = -1;
 	s->sweep_at = 64;
+	s->can_getfd = try_getfd();
 	wheel_init(&s->wheel, loop_now(loop));
 	if (fdtable_init(s) < 0 || alloc_pools(s) < 0 ||
 	    alloc_notification(s) < 0) {
@@ -335,7 +348,9 @@ int64_t sockets_deadline(void *user)
 {
 	struct sockets *s = user;
 
-	return s->more_head != SK_NONE ? 0 : wheel_next(&s->wheel);
+	if (s->more_head != SK_NONE)
+		return 0;
+	return MIN(wheel_next(&s->wheel), s->nqueued ? s->look_at : TIME_NEVER);
 }
 
 void sockets_run(void *user, int64_t now)
@@ -344,6 +359,7 @@ void sockets_run(void *user, int64_t now)
 
 	relay_more(s, now);
 	held_run(s, now);
+	listeners_run(s, now);
 }
 
 void sockets_turn_end(void *user, int64_t now)
