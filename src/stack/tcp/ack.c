@@ -54,6 +54,7 @@ void ack_recover(struct conn *c, int64_t now)
 	c->undo_ts = conn_tsval(c, now);
 	cc_newreno.loss(c, c->snd_nxt - c->snd_una);
 	c->ca = CA_RECOVERY;
+	c->rounds = 0;
 	c->recover = c->snd_nxt;
 	c->rtx_nxt = c->snd_una;
 }
@@ -94,16 +95,17 @@ static void detect_loss(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	int64_t wait =
 		MAX((int64_t)c->srtt_us * NS_PER_US / 4, TCP_REORDER_MIN_NS);
+	bool is_lost;
 
 	if (c->ca != CA_OPEN || c->snd_una == c->snd_nxt)
 		return;
-	if (!c->sacks) {
-		if (c->dupacks >= TCP_DUP_THRESHOLD)
-			ack_recover(c, now);
-	} else if (!c->reord_seen &&
-	           seq_lt(c->snd_una, sack_lost_edge(tcp, c))) {
+	is_lost = c->sacks ? !c->reord_seen &&
+	                             seq_lt(c->snd_una, sack_lost_edge(tcp, c))
+	                   : c->dupacks >= TCP_DUP_THRESHOLD;
+	if (is_lost) {
 		ack_recover(c, now);
-	} else if (c->rtx_kind != RTX_REORDER) {
+		timer_rtx_rearm(tcp, c, now);
+	} else if (c->sacks && c->rtx_kind != RTX_REORDER) {
 		timer_rtx_set(tcp, c, RTX_REORDER, now + wait);
 	}
 }
@@ -171,6 +173,7 @@ static enum verdict advance(struct tcp *tcp, struct conn *c,
 	c->dupacks = 0;
 	take_rtt(c, s, now);
 	c->backoff = 0;
+	c->rounds = 0;
 	sack_advance(tcp, c);
 	recovery_progress(c);
 	/* cwnd grows only where it was the limit (RFC 7661) */

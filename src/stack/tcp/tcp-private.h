@@ -41,6 +41,7 @@
 #define TCP_QUICKACKS 16
 #define TCP_CHALLENGES_PER_S 10 /* per flow (THREATS T59) */
 #define TCP_PAWS_IDLE_S (24u * 24 * 3600)
+#define TCP_RECOVERY_ROUNDS 2 /* then the RTO */
 #define TCP_DUP_THRESHOLD 3u
 
 #define POOL_CHUNK_BITS 13u
@@ -109,7 +110,8 @@ enum rtx_kind {
 	RTX_NONE,
 	RTX_RTO,       /* SYN, SYN-ACK, data or FIN again */
 	RTX_TLP,       /* tail loss probe, then RTX_RTO */
-	RTX_REORDER,   /* a hole known by SACK: lost if still there then */
+	RTX_REORDER,   /* a hole known by SACK: lost, or lost again, if still
+	                  there then */
 	RTX_PERSIST,   /* the window is shut and there is something to say */
 	RTX_TIME_WAIT, /* the end */
 };
@@ -158,6 +160,7 @@ struct conn {
 	bool in_flush : 1;    /* stands in tcp.flush[] */
 	bool rtt_timed : 1;   /* rtt_seq, rtt_ns are valid */
 	bool reord_seen : 1;  /* holes are not losses at once (RFC 8985) */
+	uint8_t rounds : 2;   /* of a recovery, since snd_una moved */
 	bool has_undo : 1;    /* undo_* are valid */
 
 	uint16_t mss;     /* payload bytes a segment to the app, timestamps

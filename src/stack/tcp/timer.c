@@ -78,8 +78,12 @@ void timer_rtx_rearm(struct tcp *tcp, struct conn *c, int64_t now)
 
 	if (c->snd_nxt - c->snd_una <= c->mss)
 		pto += 200 * NS_PER_MS; /* the app may delay its ACK */
-	if (c->has_sack && c->srtt_us && c->ca == CA_OPEN && !c->backoff &&
-	    !c->sacks && pto < rto)
+	if (c->ca == CA_RECOVERY && c->sacks &&
+	    c->rounds < TCP_RECOVERY_ROUNDS && pto < rto)
+		/* what was sent again may be lost, too */
+		timer_rtx_set(tcp, c, RTX_REORDER, now + (pto << c->rounds));
+	else if (c->has_sack && c->srtt_us && c->ca == CA_OPEN && !c->backoff &&
+	         !c->sacks && pto < rto)
 		timer_rtx_set(tcp, c, RTX_TLP, now + pto);
 	else
 		timer_rtx_set(tcp, c, RTX_RTO, now + rto);
@@ -181,6 +185,25 @@ static void on_tlp(struct tcp *tcp, struct conn *c, int64_t now)
 		conn_kill(tcp, c, now);
 }
 
+/* What SACK shows to be missing did not come: lost, or lost once more. */
+static void on_reorder(struct tcp *tcp, struct conn *c, int64_t now)
+{
+	struct seq_range hole;
+
+	timer_rtx_stop(c);
+	if (c->ca == CA_OPEN && c->sacks) {
+		ack_recover(c, now);
+	} else if (c->ca == CA_RECOVERY &&
+	           !sack_next_hole(tcp, c, c->snd_una, c->snd_una + 1, &hole)) {
+		on_rto(tcp, c, now); /* it forgot what it had (RFC 2018 8) */
+		return;
+	} else if (c->ca == CA_RECOVERY) {
+		c->rounds++;
+		c->rtx_nxt = c->snd_una;
+	}
+	(void)!output_run(tcp, c, now);
+}
+
 static void on_rtx(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	switch ((enum rtx_kind)c->rtx_kind) {
@@ -194,10 +217,7 @@ static void on_rtx(struct tcp *tcp, struct conn *c, int64_t now)
 		on_tlp(tcp, c, now);
 		break;
 	case RTX_REORDER:
-		timer_rtx_stop(c);
-		if (c->ca == CA_OPEN && c->sacks)
-			ack_recover(c, now);
-		(void)!output_run(tcp, c, now);
+		on_reorder(tcp, c, now);
 		break;
 	case RTX_PERSIST:
 		on_persist(tcp, c, now);
