@@ -93,12 +93,9 @@ static bool route(struct stack *st, const struct packet *p, int64_t now)
 
 	if (p->is_ours)
 		return true;
-	if (d[0] == 0 || d[0] == 127) {
+	if (d[0] == 0 || d[0] == 127 || d[0] >= 240) {
+		/* the errors that may pass are not told to UDP sockets */
 		icmp_error_errno(st, p, -EACCES, now);
-		return false;
-	}
-	if (d[0] >= 240) { /* class E */
-		icmp_error_errno(st, p, -ENETUNREACH, now);
 		return false;
 	}
 	if (addr_equal(&p->dst, &st->common.config.app4)) {

@@ -231,12 +231,11 @@ static bool route(struct stack *st, const struct packet *p, int64_t now)
 	if (p->is_ours || may_be_ndp(p))
 		return true;
 	if (is_loopback(&p->dst) || addr_is_unspecified(&p->dst) ||
-	    addr_is_ip4(&p->dst)) {
+	    addr_is_ip4(&p->dst) || is_link_local(&p->dst)) {
 		icmp_error_errno(st, p, -EACCES, now);
 		return false;
 	}
-	if (addr_equal(&p->dst, &st->common.config.app6) ||
-	    is_link_local(&p->dst)) {
+	if (addr_equal(&p->dst, &st->common.config.app6)) {
 		icmp_error_errno(st, p, -EHOSTUNREACH, now);
 		return false;
 	}

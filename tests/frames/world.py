@@ -53,7 +53,7 @@ def serve(address, port, handle):
 
 
 def echo(conn, peer, port):
-    """bytes back as they come; the journal has all that came in order"""
+    """bytes back as they come; the journal has the first of them"""
     seen = b""
     try:
         while True:
@@ -61,8 +61,9 @@ def echo(conn, peer, port):
             if not data:
                 conn.sendall(b"EOFSEEN")
                 break
-            seen += data[:4096] if len(seen) < 65536 else b""
-            note(kind="tcp", port=port, peer=peer[1], seen=seen.hex())
+            if len(seen) < 1024:
+                seen = (seen + data)[:1024]
+                note(kind="tcp", port=port, peer=peer[1], seen=seen.hex())
             conn.sendall(data)
     except OSError:
         pass

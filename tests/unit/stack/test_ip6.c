@@ -57,7 +57,7 @@ static void addresses(void **state)
 		{APP, "::1", 1, 1},
 		{APP, "::", 1, 1},
 		{APP, "::ffff:127.0.0.1", 1, 1},
-		{APP, "fe80::77", 1, 3},
+		{APP, "fe80::77", 1, 1},
 		{"fd00::9", APP, 1, 3},
 	};
 
