@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c - asks the matcher what a flow would be told */
 #include "cli/judge.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "wire/headers.h"
@@ -56,12 +57,12 @@ int judge_parse(const char *text, size_t nth, struct judge_item *item,
 int judge_prepare(struct policy *p, struct error *err)
 {
 	const struct random_source random = loop_random();
-	struct addr own[POLICY_OWN_MAX];
+	_auto_free_ struct addr *own = calloc(POLICY_OWN_MAX, sizeof(*own));
 	struct ifaddrs *list, *i;
 	size_t n = 0;
 	int rc;
 
-	if (policy_pins_init(p, UINT8_MAX, &random) < 0)
+	if (!own || policy_pins_init(p, UINT8_MAX, &random) < 0)
 		return error_set(err, -ENOMEM, "no memory");
 	if (getifaddrs(&list) < 0)
 		return error_set(err, -errno,

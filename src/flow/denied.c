@@ -72,12 +72,14 @@ static void say_denied(struct flow_table *ft, const char *what,
                        const char *reason, const struct policy_answer *a,
                        const struct frontend_who *who, const char *remedy)
 {
+	/* not even a rule would help while the own addresses are unknown */
+	bool hopeless = a->rule || ft->closed;
 	char line[1024], by[64] = "";
 
 	if (who && who->tid)
 		snprintf(by, sizeof(by), " by %s[%u]", who->name, who->tid);
 	snprintf(line, sizeof(line), "denied %s (%s)%s%s%s", what, reason, by,
-	         a->rule ? "" : "; allow with ", a->rule ? "" : remedy);
+	         hopeless ? "" : "; allow with ", hopeless ? "" : remedy);
 	say(ft, line);
 }
 

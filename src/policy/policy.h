@@ -126,7 +126,7 @@ void policy_set_offline(struct policy *p, bool offline);
  * -ENOSPC and the caller must treat the policy as closed). Called again
  * whenever they change; no malloc.
  */
-#define POLICY_OWN_MAX 256
+#define POLICY_OWN_MAX 4096
 _must_check_ int policy_set_own(struct policy *p, const struct addr *own,
                                 size_t n);
 

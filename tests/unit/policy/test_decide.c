@@ -614,7 +614,7 @@ static void remedies(void **state)
 static void own_addresses_overflow(void **state)
 {
 	struct policy *p = policy_new();
-	struct addr own[POLICY_OWN_MAX + 1];
+	static struct addr own[POLICY_OWN_MAX + 1];
 	struct policy_answer a;
 
 	(void)state;
