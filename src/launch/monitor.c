@@ -81,6 +81,7 @@ struct monitor {
 	pid_t init, datapath;      /* -1: none, or reaped */
 	struct reap_list others;   /* children from before, and not ours */
 	bool app_ready, datapath_ready, no_proc, started;
+	bool subreaper; /* orphans of the app's side come to us */
 	bool killed; /* one of us, during set-up: no reason for another plan */
 	int status;  /* to exit with */
 	struct error err;
@@ -600,7 +601,7 @@ static void end(struct monitor *m, bool well)
 		m->datapath = -1;
 	}
 	end_process(&m->datapath);
-	if (!m->plan.app.pid_ns || m->kind == MONITOR_SOCKETS)
+	if (m->subreaper)
 		reap_descendants(&m->others);
 	fd_close(&m->signal_fd);
 	fd_close(&m->app_fd);
@@ -644,7 +645,6 @@ static enum monitor_result run(const struct sandbox_config *config,
 	m->init = m->datapath = -1;
 	descriptors_inherited(&m->inherited);
 	terminal_remember(&m->terminal);
-	reap_list_children(&m->others);
 	rc = set_up(m, err);
 	if (rc) {
 		end(m, false);
@@ -654,8 +654,10 @@ static enum monitor_result run(const struct sandbox_config *config,
 	m->plan.app.ids.user_ns &= namespaces;
 	m->plan.app.pid_ns = pid_ns;
 	/* where no pid namespace holds them, CMD's orphans come here */
-	if (!pid_ns || plan == MONITOR_SOCKETS)
-		(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (!pid_ns || plan == MONITOR_SOCKETS) {
+		reap_list_children(&m->others);
+		m->subreaper = !prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	}
 	rc = start(m, err);
 	if (rc) {
 		end(m, false);
