@@ -66,7 +66,7 @@ static const char middle[] =
 static const char tail[] =
 	"</script>\n<script>\n"
 	"const data = "
-        "JSON.parse(document.getElementById('data').textContent);\n"
+	"JSON.parse(document.getElementById('data').textContent);\n"
 	"const peers = data.peers, spans = data.spans || [];\n"
 	"const make = (tag, text, cls) => {\n"
 	"  const e = document.createElement(tag);\n"
@@ -166,7 +166,7 @@ static const char tail[] =
 	"});\n"
 	"document.getElementById('policy').textContent =\n"
 	"  document.getElementById('rules').textContent.trim() || "
-        "'(nothing)';\n"
+	"'(nothing)';\n"
 	"</script>\n</body>\n</html>\n";
 
 /* Within a script element "</" and "<!" would end it or change its mode. */
