@@ -219,3 +219,45 @@ check_log()
 	grep -q "^allow 127.0.0.1:$PORT/tcp" drawn
 	grep -q '^lanes 1$' drawn
 }
+
+# In namespaces of its own: a server at 192.0.2.9 and 10.77.0.9.
+learn_by_name()
+{
+	ip link set lo up
+	unshare -n sleep 60 3>&- &
+	local ns=$! server frontend=$1
+	eventually test "$(readlink /proc/$ns/ns/net)" != "$(readlink /proc/$$/ns/net)"
+	ip link add h0 type veth peer name n0 netns $ns
+	ip addr add 192.0.2.1/24 dev h0
+	ip addr add 10.77.0.1/24 dev h0
+	ip link set h0 up
+	nsenter -t $ns -n sh -c '
+		ip link set lo up; ip link set n0 up
+		ip addr add 192.0.2.9/24 dev n0; ip addr add 10.77.0.9/24 dev n0
+		echo hello >x; exec python3 -m http.server 8088' >/dev/null 2>&1 3>&- &
+	server=$!
+	eventually nsenter -t $ns -n ss -Hltn 'sport = :8088' | grep -q .
+	eventually curl -s -o x.got http://192.0.2.9:8088/x
+	local names=(--add-host a.example:192.0.2.9 --add-host priv.example:10.77.0.9)
+	local get=(curl -sS http://a.example:8088/x http://priv.example:8088/x)
+	"$POSTERN" learn -q --frontend="$frontend" -o learned "${names[@]}" -- "${get[@]}"
+	cat learned
+	"$POSTERN" do --frontend="$frontend" --policy learned "${names[@]}" -- "${get[@]}"
+	kill $server $ns
+}
+
+@test "learn writes names, and an address where the name alone is not enough" {
+	local f prefix=(unshare -n)
+
+	unshare -n true 2>/dev/null || prefix=(unshare -Urn)
+	"${prefix[@]}" true 2>/dev/null || must_skip "no namespaces here"
+	export -f learn_by_name eventually
+	for f in $(frontends); do
+		rm -f learned
+		run -0 "${prefix[@]}" bash -c "POSTERN=$POSTERN learn_by_name $f"
+		[ "$(grep -c '^hello$' <<<"$output")" = 4 ]
+		[ "$(grep ^allow learned | sed 's/ *#.*//')" = "allow 10.77.0.9:8088/tcp
+allow a.example:8088/tcp
+allow priv.example:8088/tcp" ]
+	done
+}
