@@ -19,17 +19,14 @@ enum frame_port_kind { FRAME_PORT_TAP, FRAME_PORT_PACKET };
 #define FRAME_PORT_MAC_APP ((const uint8_t[6]){0x52, 0x50, 0, 0, 0, 0x64})
 #define FRAME_PORT_MAC_HOST ((const uint8_t[6]){0x52, 0x50, 0, 0, 0, 0x02})
 
-struct frame_ring; /* frames that the kernel lays into our memory */
-
 /*
  * struct frame_port - made in the app's namespace (open), carried as a bare
  * descriptor to the datapath, used there (adopt).
  */
 struct frame_port {
 	enum frame_port_kind kind;
-	int fd;                  /* non-blocking, close-on-exec, owned */
-	uint8_t *buf;            /* where TAP frames are read to */
-	struct frame_ring *ring; /* FRAME_PORT_PACKET, after adopt */
+	int fd;       /* non-blocking, close-on-exec, owned */
+	uint8_t *buf; /* where frames are read to, after adopt */
 };
 
 /*
