@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -184,6 +185,25 @@ int descriptors_check_preserved(unsigned int n, struct error *err)
 			                 "--preserve-fds=%u: descriptor %u is "
 			                 "not open",
 			                 n, 3 + i);
+	return 0;
+}
+
+int descriptors_check_stdio(struct error *err)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		int domain;
+		socklen_t len = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+		    domain == AF_UNIX)
+			continue;
+		return error_set(err, -EPERM,
+		                 "descriptor %d is a socket of the host's "
+		                 "network, by which CMD could get around "
+		                 "postern; put a pipe in between, or use "
+		                 "--best-effort",
+		                 fd);
+	}
 	return 0;
 }
 

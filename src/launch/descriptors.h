@@ -41,6 +41,12 @@ void descriptors_close_above(const int *keep, size_t nkeep);
  */
 _must_check_ int descriptors_check_preserved(unsigned int n, struct error *err);
 /*
+ * descriptors_check_stdio() - a socket of the host's network that was given
+ * as stdin, stdout or stderr can be connected anew, past us (connect(2) with
+ * AF_UNSPEC). -EPERM with err set if there is one; AF_UNIX ones may stay.
+ */
+_must_check_ int descriptors_check_stdio(struct error *err);
+/*
  * descriptors_for_cmd() - the rules for CMD, just before exec:
  *   default          sockets, devices, directories, namespaces, files of
  *                    /proc and anonymous inodes (epoll, io_uring, pidfd ...)

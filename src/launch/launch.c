@@ -76,6 +76,13 @@ int launch_run(const struct sandbox_config *config)
 		log_error("%s", err.text);
 		return EXIT_POSTERN;
 	}
+	if (config->network != NETWORK_HOST && descriptors_check_stdio(&err)) {
+		if (!config->best_effort) {
+			log_error("%s", err.text);
+			return EXIT_POSTERN;
+		}
+		log_error("not enforced: %s", err.text);
+	}
 	switch (config->network) {
 	case NETWORK_SANDBOX_PASSTHROUGH:
 		return run_passthrough(config);

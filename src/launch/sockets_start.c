@@ -86,28 +86,6 @@ static int helper_done(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPIPE;
 }
 
-/*
- * A socket of the host's network that the caller gave as stdin can be
- * connected anew, past us. (What lies above stdio is closed already.)
- */
-static int refuse_network_stdio(struct error *err)
-{
-	for (int fd = 0; fd <= 2; fd++) {
-		int domain;
-		socklen_t len = sizeof(domain);
-
-		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-		    domain != AF_UNIX)
-			return error_set(err, -EPERM,
-			                 "descriptor %d is a socket of the "
-			                 "host's network, which frontend "
-			                 "sockets cannot confine; put a pipe "
-			                 "in between",
-			                 fd);
-	}
-	return 0;
-}
-
 int sockets_install_filter(void *user, struct error *err)
 {
 	struct sockets_handover *h = user;
@@ -115,9 +93,6 @@ int sockets_install_filter(void *user, struct error *err)
 	int fds[2], rc;
 	pid_t pid;
 
-	rc = refuse_network_stdio(err);
-	if (rc < 0)
-		return rc;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot make a pipe: ");
 	rc = confine_app_scope(err);

@@ -268,6 +268,28 @@ descriptors()
 	each descriptors
 }
 
+@test "a socket of the host's network as stdin is a way out: refused" {
+	cat >given.py <<-'EOF'
+		import socket, subprocess, sys
+		a = socket.socket()
+		a.bind(("127.0.0.1", 0))
+		a.listen()
+		b = socket.create_connection(a.getsockname())
+		u, v = socket.socketpair()
+		for s in (b, u):
+		    print(subprocess.call(sys.argv[1:], stdin=s), flush=True)
+	EOF
+	words user
+	run -0 "${W[@]}" python3 given.py "$DIR/postern" do --network=none \
+		-- true
+	[ "${lines[1]}" = 125 ] && [ "${lines[2]}" = 0 ]
+	[[ ${lines[0]} = "postern: descriptor 0 is a socket of the host"* ]]
+	run -0 "${W[@]}" python3 given.py "$DIR/postern" do \
+		--network=none --best-effort -- true
+	[ "${lines[1]}" = 0 ]
+	[[ ${lines[0]} = "postern: not enforced: "* ]]
+}
+
 closed_stdio()
 {
 	rm -f open?
