@@ -373,10 +373,9 @@ int sk_watch(struct sockets *s, struct sock *sk, uint32_t events)
 bool sk_give_up(struct sockets *s, struct sock *sk)
 {
 	struct pollfd p = {.fd = sk->our_fd, .events = 0};
+	bool is_bound = sk->kind == SK_DGRAM && sk->flags & SK_F_BOUND_PORT;
 
-	bool server = sk->kind == SK_DGRAM && sk->flags & SK_F_BOUND_PORT;
-
-	if (sk->app_fd < 0 || sk->our_fd < 0 || (server && !s->can_getfd))
+	if (sk->app_fd < 0 || sk->our_fd < 0 || (is_bound && !s->can_getfd))
 		return false;
 	sk->flags &= ~(uint32_t)SK_F_NONBLOCK;
 	if (sk_is_nonblocking(sk))
