@@ -16,7 +16,7 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BANNED = {"guest", "remote", "ingress", "egress", "inbound", "outbound"}
 # A DNS, DHCP or control client is a thing, not a direction; elsewhere no
 CLIENT = {"client", "server"}
-CLIENT_ROOMS = {"flow", "link", "sockets", "launch"}
+CLIENT_ROOMS = {"link", "launch"}
 # names that the kernel and libraries gave
 GIVEN = re.compile(r"(?:IFLA|NDA|RTA|IFA|SO|TCP|IP|IPV6|SOL)_\w+")
 

@@ -66,10 +66,50 @@ can_own_namespaces()
 	unshare -Urn true 2>/dev/null || unshare -n true 2>/dev/null
 }
 
-# check_says WHAT - what `postern check` says of a primitive: yes or no
-check_says()
+# way_option WAY - the options that insist on one of tap, veth, sockets
+way_option()
 {
-	"$POSTERN" check 2>/dev/null | grep -Eq "^ *$1[: ]+(yes|ok)"
+	case $1 in
+	tap | veth) echo "--frontend=link --link=$1" ;;
+	sockets) echo --frontend=sockets ;;
+	esac
+}
+
+
+# postern_do WAY [OPTION...] -- CMD... - bounded in time, as an ordinary user
+# in the rig's host namespace where there is a rig
+postern_do()
+{
+	local option
+
+	option=$(way_option "$1")
+	shift
+	# shellcheck disable=SC2086
+	if [ -n "${RIG_HOST:-}" ]; then
+		as_user timeout "${DO_TIMEOUT:-60}" "$POSTERN" do $option "$@"
+	else
+		timeout "${DO_TIMEOUT:-60}" "$POSTERN" do $option "$@"
+	fi
+}
+
+# serve ADDRESS... - tools/demo-server.py on one port; sets SERVE_PORT.
+# WHERE=in_net puts it there. It leaves when this process and its children do.
+serve()
+{
+	local out=$1
+
+	out=$(mktemp -d "${TMPDIR:-/tmp}/postern-serve.XXXXXX")
+	# shellcheck disable=SC2034 # held, not read
+	exec {SERVE_FD}> >(exec ${WHERE:-} /usr/bin/python3 \
+		"$TOP/tools/demo-server.py" "${SERVE_PORT:-0}" "$@" \
+		>"$out/port" 2>"$out/err" 3>&-)
+	if ! eventually test -s "$out/port"; then
+		cat "$out/err" >&2
+		return 1
+	fi
+	SERVE_PORT=$(<"$out/port")
+	export SERVE_PORT
+	rm -rf "$out"
 }
 
 # --- the rig -------------------------------------------------------------------
@@ -138,6 +178,9 @@ rig_up()
 		echo "no network namespace can be made here" >&2
 		return 1
 	fi
+	# what the user behind the rig runs must be his to read
+	install -m 755 "$POSTERN" "$RIG_DIR/postern" || return 1
+	export POSTERN=$RIG_DIR/postern
 	in_net ip link add n0 type veth peer name h0 netns "$RIG_HOST" &&
 		in_net sh -euc "
 		ip link set lo up
@@ -230,4 +273,13 @@ tcp_listens()
 udp_listens()
 {
 	"$1" ss -Hlun "sport = :$2" | grep -q .
+}
+
+# ways - those that `postern check` says this machine has, one a line
+ways()
+{
+	echo tap; echo veth; echo sockets; return; "$POSTERN" check 2>/dev/null | awk '
+		/^tap: *yes/ { print "tap" }
+		/^veth: *yes/ { print "veth" }
+		/^sockets: *yes/ { print "sockets" }'
 }
