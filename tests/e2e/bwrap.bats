@@ -30,8 +30,7 @@ setup()
 {
 	load lib.bash
 	PATH="$RIG_DIR/bin:$PATH"
-	cd "$BATS_TEST_TMPDIR"
-	chmod 777 .
+	for_everybody
 	as_user timeout 20 bwrap --ro-bind / / --dev /dev --proc /proc \
 		--unshare-user -- true ||
 		must_skip "bwrap cannot run here"
@@ -44,7 +43,7 @@ line()
 		--unshare-user >args
 	# what stands between -- and -- is the user's to the letter
 	as_user timeout 60 bash -c 'bwrap --args 20 -- postern -platform=kvm -rootless -ignore-cgroups -network='"$1"' -host-uds=all -host-fifo=open -file-access=shared -overlay2=none do -force-overlay=false -- bash -li 20<args' \
-		<<<"$2"
+		<<<"${2//$'\t'/}" # a tab would ask the shell for completions
 }
 
 @test "the line, with -network=sandbox-passthrough" {

@@ -25,6 +25,14 @@ NET6=2001:db8:1::2 HOST6=2001:db8:1::1
 # An ordinary user that needs no account
 LIB_UID=2001
 
+# for_everybody - the test's own directory can be reached by the rig's user
+for_everybody()
+{
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	chmod 777 "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
 # eventually COMMAND... - true within 10 s (EVENTUALLY_S), else false
 eventually()
 {
@@ -43,6 +51,13 @@ absent()
 
 	grep -a "$@" || rc=$?
 	[ "$rc" = 1 ]
+}
+
+# silent FILE - nothing on stderr but the one line that a machine without
+# namespaces calls for
+silent()
+{
+	absent -v '^postern: no namespace for the app here' "$1"
 }
 
 # must_skip REASON - a bats skip, or a failure where everything must work
@@ -75,6 +90,15 @@ way_option()
 	esac
 }
 
+# ways - those that `postern check` says this machine has, one a line
+ways()
+{
+	"$POSTERN" check 2>/dev/null | awk '
+		/^link: *yes/ { link = 1 }
+		/^tap: *yes/ && link { print "tap" }
+		/^veth: *yes/ && link { print "veth" }
+		/^sockets: *yes/ { print "sockets" }'
+}
 
 # postern_do WAY [OPTION...] -- CMD... - bounded in time, as an ordinary user
 # in the rig's host namespace where there is a rig
@@ -96,11 +120,11 @@ postern_do()
 # WHERE=in_net puts it there. It leaves when this process and its children do.
 serve()
 {
-	local out=$1
+	local out
 
 	out=$(mktemp -d "${TMPDIR:-/tmp}/postern-serve.XXXXXX")
 	# shellcheck disable=SC2034 # held, not read
-	exec {SERVE_FD}> >(exec ${WHERE:-} /usr/bin/python3 \
+	exec {SERVE_FD}> >(${WHERE:-exec} /usr/bin/python3 \
 		"$TOP/tools/demo-server.py" "${SERVE_PORT:-0}" "$@" \
 		>"$out/port" 2>"$out/err" 3>&-)
 	if ! eventually test -s "$out/port"; then
@@ -115,6 +139,7 @@ serve()
 # --- the rig -------------------------------------------------------------------
 
 RIG_PIDS=()
+RIG_EXEC= RIG_DEATH=
 
 rig_hold()
 {
@@ -138,13 +163,14 @@ rig_hold()
 in_net()
 {
 	# shellcheck disable=SC2086
-	nsenter -t "$RIG_NET" $RIG_ENTER -n -- "$@"
+	$RIG_EXEC nsenter -t "$RIG_NET" $RIG_ENTER -n -- $RIG_DEATH "$@"
 }
 
 in_host()
 {
 	# shellcheck disable=SC2086
-	nsenter -t "$RIG_HOST" $RIG_ENTER -m -n --wdns="$PWD" -- "$@"
+	$RIG_EXEC nsenter -t "$RIG_HOST" $RIG_ENTER -m -n --wdns="$PWD" -- \
+		$RIG_DEATH "$@"
 }
 
 # as_user COMMAND... - in `host`, as an ordinary user without capabilities
@@ -235,10 +261,11 @@ become()
 }
 
 # background NAME COMMAND... - stdout and stderr to $RIG_DIR/NAME.log; the pid
-# is kept for rig_down and left in BACKGROUND_PID
+# is kept for rig_down and left in BACKGROUND_PID. It is the command's own pid,
+# and the command dies with this shell, however that ends.
 background()
 {
-	local name=$1
+	local name=$1 RIG_EXEC=exec RIG_DEATH='setpriv --pdeathsig KILL --'
 
 	shift
 	# the pid must be that of the command, not of a shell in front of it
@@ -273,13 +300,4 @@ tcp_listens()
 udp_listens()
 {
 	"$1" ss -Hlun "sport = :$2" | grep -q .
-}
-
-# ways - those that `postern check` says this machine has, one a line
-ways()
-{
-	echo tap; echo veth; echo sockets; return; "$POSTERN" check 2>/dev/null | awk '
-		/^tap: *yes/ { print "tap" }
-		/^veth: *yes/ { print "veth" }
-		/^sockets: *yes/ { print "sockets" }'
 }

@@ -36,8 +36,7 @@ teardown_file()
 setup()
 {
 	load lib.bash
-	cd "$BATS_TEST_TMPDIR"
-	chmod 777 .
+	for_everybody
 }
 
 # --- servers ---------------------------------------------------------------------
