@@ -143,6 +143,9 @@ start_sshd()
 need_sshd()
 {
 	tcp_listens in_net 22 || must_skip "sshd needs a whole root"
+	# ssh wants its user to have a name
+	getent passwd $LIB_UID >/dev/null ||
+		useradd --uid $LIB_UID --no-create-home postern-test
 }
 
 SSH_OPTIONS='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
