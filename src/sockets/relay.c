@@ -88,9 +88,12 @@ void relay_reset(struct sockets *s, struct sock *sk, int err, int64_t now)
 static void app_finished(struct sockets *s, struct sock *sk, int64_t now)
 {
 	bool reset = (sk->flags & (SK_F_APP_RESET | SK_F_LINGER0)) != 0;
+	char byte;
 
 	if (sk->flags & SK_F_APP_GONE) {
-		/* or shut both ways: its names are still asked for */
+		/* or shut both ways: its names are still asked for, and it
+		 * has no error to see (the byte that stayed would be one) */
+		(void)!recv(sk->our_fd, &byte, 1, MSG_DONTWAIT);
 		flow_close(s->ft, sk->flow, reset, now);
 		become_closed(s, sk);
 		return;
@@ -100,8 +103,6 @@ static void app_finished(struct sockets *s, struct sock *sk, int64_t now)
 		flow_tcp_shutdown(s->ft, sk->flow);
 	}
 	if (sk->flags & SK_F_HOST_EOF) {
-		char byte;
-
 		/* a clean end: the byte that stayed goes first */
 		(void)!recv(sk->our_fd, &byte, 1, MSG_DONTWAIT);
 		flow_close(s->ft, sk->flow, false, now);
