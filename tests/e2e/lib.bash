@@ -139,7 +139,7 @@ serve()
 # --- the rig -------------------------------------------------------------------
 
 RIG_PIDS=()
-RIG_EXEC= RIG_DEATH=
+RIG_EXEC='' RIG_DEATH=
 
 rig_hold()
 {
