@@ -118,6 +118,9 @@ postern_do()
 
 # serve ADDRESS... - tools/demo-server.py on one port; sets SERVE_PORT.
 # WHERE=in_net puts it there. It leaves when this process and its children do.
+# loaded again in teardown_file: what setup_file opened must not be forgotten
+[ -n "${SERVE_FDS+set}" ] || SERVE_FDS=()
+
 serve()
 {
 	local out
@@ -133,7 +136,19 @@ serve()
 	fi
 	SERVE_PORT=$(<"$out/port")
 	export SERVE_PORT
+	SERVE_FDS+=("$SERVE_FD")
 	rm -rf "$out"
+}
+
+# serve_down - the servers end when their stdin does
+serve_down()
+{
+	local fd
+
+	for fd in "${SERVE_FDS[@]}"; do
+		exec {fd}>&-
+	done
+	SERVE_FDS=()
 }
 
 # --- the rig -------------------------------------------------------------------
@@ -280,11 +295,13 @@ rig_down()
 {
 	local pid pids=()
 
+	serve_down
 	[ -n "${RIG_DIR:-}" ] && [ -d "$RIG_DIR" ] || return 0
 	[ ! -e "$RIG_DIR/background" ] || mapfile -t pids <"$RIG_DIR/background"
 	for pid in "${pids[@]}" ${RIG_NET:-} ${RIG_HOST:-}; do
-		# a number of ours that is still a child of this test's tree
-		[ -d "/proc/$pid" ] && kill "$pid" 2>/dev/null
+		# numbers come again: only what was started in this rig
+		grep -qazx "RIG_DIR=$RIG_DIR" "/proc/$pid/environ" 2>/dev/null &&
+			kill "$pid" 2>/dev/null
 	done
 	wait "${pids[@]}" 2>/dev/null
 	rm -rf "$RIG_DIR"

@@ -295,6 +295,7 @@ static unsigned int rcode_of(const struct rig *rig)
 static void asks_by_udp(void **state)
 {
 	struct rig *rig = *state;
+	unsigned int same = 0;
 
 	for (unsigned int i = 1; i <= 8; i++) {
 		ask(rig, &rig->at, 1);
@@ -302,8 +303,9 @@ static void asks_by_udp(void **state)
 		assert_int_equal(rig->udp_asked, i);
 		assert_int_equal(rcode_of(rig), 0);
 		if (i > 1) /* each from a port of its own */
-			assert_true(rig->ports[i - 1] != rig->ports[i - 2]);
+			same += rig->ports[i - 1] == rig->ports[i - 2];
 	}
+	assert_true(same <= 1); /* chance gives the same one twice, rarely */
 	assert_int_equal(rig->tcp_asked, 0);
 }
 
