@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench - measures postern beside native sockets, pasta and slirp4netns
+
+All of it happens in a user and network namespace that this program makes for
+itself, so that no setting of the machine changes; an ordinary user may run it.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import modes as m
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PR_SET_CHILD_SUBREAPER = 36
+INSIDE = "POSTERN_BENCH_INSIDE"
+
+# key, heading, unit, whether more is better
+COLUMNS = [("up1", "app>host 1", "Gbit/s", True),
+           ("down1", "host>app 1", "Gbit/s", True),
+           ("up4", "app>host 4", "Gbit/s", True),
+           ("down4", "host>app 4", "Gbit/s", True),
+           ("up1_cpu", "relay up", "s/GB", False),
+           ("down1_cpu", "relay down", "s/GB", False),
+           ("rr", "rr", "1/s", True),
+           ("rr_p50", "rr p50", "us", False),
+           ("rr_p99", "rr p99", "us", False),
+           ("rr_cpu", "rr relay", "us", False),
+           ("crr", "crr", "1/s", True),
+           ("crr_p99", "crr p99", "us", False),
+           ("crr_cpu", "crr relay", "us", False),
+           ("start", "start", "ms", False),
+           ("idle1000", "B/flow 1k", "B", False),
+           ("idle10000", "B/flow 10k", "B", False),
+           ("fds", "fd/flow", "", False)]
+
+
+def sh(*argv):
+    """Runs a command of the set-up, which must succeed"""
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=10)
+
+
+def set_up():
+    """The bench's own machine: reno, loopback, a default route for pasta"""
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", "w",
+              encoding="utf-8") as f:
+        f.write("reno")
+    sh("ip", "link", "set", "lo", "up")
+    sh("ip", "link", "add", "ext0", "type", "veth", "peer", "name", "ext1")
+    sh("ip", "address", "add", "192.0.2.1/24", "dev", "ext0")
+    sh("ip", "link", "set", "ext0", "up")
+    sh("ip", "link", "set", "ext1", "up")
+    sh("ip", "route", "add", "default", "via", "192.0.2.2")
+
+
+def throughput(mode, streams, reverse, seconds, spared):
+    """Gbit/s that arrived, and the relay's CPU seconds per GB"""
+    script = (f"timeout {seconds + 10} iperf3 -c {mode.address} "
+              f"-p {m.TCP_PORT} -t {seconds} -P {streams} -C reno -J "
+              f"{'-R' if reverse else ''} </dev/null 2>/dev/null")
+    text, cpu = m.once(mode, script, spared, limit=seconds + 20)
+    total = json.loads(text)["end"]["sum_received"]
+    return total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1)
+
+
+def exchange(kind, mode, ms, rr, spared):
+    """What rr printed, with the relay's CPU in us for each exchange"""
+    script = (f"timeout {ms // 1000 + 10} {rr} {kind} {mode.address} "
+              f"{m.RR_PORT} {ms} </dev/null")
+    text, cpu = m.once(mode, script, spared, pin=True, limit=ms / 1000 + 20)
+    got = json.loads(text)
+    got["rate"] = got["count"] * 1000 / got["ms"]
+    got["cpu"] = cpu / 1000 / got["count"]
+    return got
+
+
+def idle(mode, flows, rr, spared):
+    """Resident bytes and descriptors of the relay for each idle flow"""
+    script = f"timeout 60 {rr} idle {mode.address} {m.RR_PORT} {flows}"
+    run = m.Run(mode, script, spared, limit=60)
+    try:
+        time.sleep(0.3)  # who only launched has ended by then
+        run.relays = m.relays(spared)
+        rss, fds = m.rss_bytes(run.relays), m.descriptors(run.relays)
+        run.go()
+        run.until(b"}")
+        time.sleep(0.3)
+        rss = (m.rss_bytes(run.relays) - rss) / flows
+        after = m.descriptors(run.relays)
+        return rss, None if None in (fds, after) else (after - fds) / flows
+    finally:
+        run.close()
+
+
+def start_ms(argv):
+    """Wall time of `argv true`"""
+    before = time.monotonic()
+    subprocess.run([*argv, "true"], check=True, timeout=10,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    return (time.monotonic() - before) * 1000
+
+
+class Bench:
+    """The samples so far, by mode and column"""
+
+    def __init__(self, contenders, args, spared):
+        self.modes = contenders
+        self.args = args
+        self.spared = spared
+        self.samples = {c.name: {} for c in contenders}
+        self.samples["unshare"] = {}
+        self.failures = []
+
+    def put(self, name, **values):
+        """Adds a sample; None is no sample"""
+        for key, value in values.items():
+            if value is not None:
+                self.samples[name].setdefault(key, []).append(value)
+
+    def guarded(self, mode, what, call):
+        """One measurement; a contender that fails loses only that one"""
+        try:
+            self.put(mode.name, **call())
+        except (OSError, RuntimeError, ValueError, KeyError,
+                subprocess.SubprocessError) as e:
+            self.failures.append(f"{mode.name}: {what}: {e}")
+
+    def tcp(self, mode, seconds):
+        """Both ways with one and four streams"""
+        for way, reverse in (("up", False), ("down", True)):
+            for streams in (1, 4):
+                def call(way=way, reverse=reverse, streams=streams):
+                    rate, cpu = throughput(mode, streams, reverse, seconds,
+                                           self.spared)
+                    got = {f"{way}{streams}": rate}
+                    if streams == 1 and mode.argv:
+                        got[f"{way}1_cpu"] = cpu
+                    return got
+                self.guarded(mode, f"{way}{streams}", call)
+
+    def small(self, mode, ms):
+        """Request/response and connect/request/close, on one core"""
+        for kind in ("rr", "crr"):
+            def call(kind=kind):
+                got = exchange(kind, mode, ms, self.args.rr, self.spared)
+                out = {kind: got["rate"], f"{kind}_p99": got["p99_us"],
+                       f"{kind}_p50": got["p50_us"]}
+                if mode.argv:
+                    out[f"{kind}_cpu"] = got["cpu"]
+                return out
+            self.guarded(mode, kind, call)
+
+    def crowd(self, mode, flows):
+        """Idle flows; only for what relays"""
+        def call():
+            rss, fds = idle(mode, flows, self.args.rr, self.spared)
+            return {f"idle{flows}": rss, "fds": fds}
+        if mode.argv:
+            self.guarded(mode, f"idle {flows}", call)
+
+    def starts(self, count):
+        """MODE -- true beside unshare, interleaved"""
+        for _ in range(count):
+            self.put("unshare", start=start_ms(["unshare", "-Urn"]))
+            for mode in self.modes:
+                if mode.argv and not mode.slirp_mtu:
+                    self.guarded(mode, "start", lambda mode=mode:
+                                 {"start": start_ms(mode.argv)})
+
+    def all(self):
+        """Everything, A B C A B C"""
+        quick = self.args.quick
+        self.starts(7 if quick else 21)
+        for _ in range(2 if quick else 5):
+            for mode in self.modes:
+                self.tcp(mode, 1)
+        for _ in range(3 if quick else 5):
+            for mode in self.modes:
+                self.small(mode, 500 if quick else 1000)
+        for flows in (1000,) if quick else (1000, 10000):
+            for mode in self.modes:
+                self.crowd(mode, flows)
+
+
+def shown(values):
+    """median, and min..max where there is more than one"""
+    def number(x):
+        return f"{x:.0f}" if abs(x) >= 100 else f"{x:.2f}"
+    text = number(statistics.median(values))
+    if len(values) > 1:
+        text += f" ({number(min(values))}..{number(max(values))})"
+    return text
+
+
+def table(bench):
+    """The figures as Markdown: a line for each mode and measure"""
+    peers = [c.name for c in bench.modes if c.peer]
+    lines = []
+    for key, heading, unit, more in COLUMNS:
+        med = {name: statistics.median(s[key])
+               for name, s in bench.samples.items() if key in s}
+        if not med:
+            continue
+        lines += ["", f"{heading}{', ' + unit if unit else ''}", "",
+                  "| mode | median (min..max) | / native | / best peer |",
+                  "|---|---|---|---|"]
+        best = [med[p] for p in peers if p in med]
+        best = (max if more else min)(best) if best else 0
+        native = med.get("native", 0)
+        for name, value in med.items():
+            ratios = [f"{value / base:.2f}" if base else ""
+                      for base in (native, best)]
+            lines.append(f"| {name} | {shown(bench.samples[name][key])} | "
+                         f"{ratios[0]} | {ratios[1]} |")
+    return "\n".join(lines)
+
+
+def about():
+    """What the figures depend on"""
+    cpu = ""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                cpu = line.partition(":")[2].strip()
+                break
+    with open("/proc/sys/net/ipv4/tcp_congestion_control",
+              encoding="utf-8") as f:
+        control = f.read().strip()
+    packages = subprocess.run(
+        ["dpkg-query", "-W", "passt", "slirp4netns", "iperf3"], check=False,
+        capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    return {"kernel": platform.release(), "cpu": cpu, "cores": os.cpu_count(),
+            "congestion_control": control, "load": os.getloadavg(),
+            "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+            "versions": packages.stdout.split("\n")[:-1]}
+
+
+def options():
+    """The command line"""
+    p = argparse.ArgumentParser(prog="bench", description=__doc__)
+    p.add_argument("--postern", required=True)
+    p.add_argument("--quick", action="store_true", help="about two minutes")
+    p.add_argument("--json", metavar="FILE", help="the samples, all of them")
+    p.add_argument("--pasta", metavar="PATH", help="one more pasta")
+    return p.parse_args()
+
+
+def server(*argv):
+    """A server of the bench, ended by its id"""
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def main():
+    """Enters the namespace, measures, prints"""
+    args = options()
+    if INSIDE not in os.environ:
+        env = dict(os.environ, **{INSIDE: "1"})
+        os.execvpe("unshare", ["unshare", "-Urn", sys.executable,
+                               *sys.argv], env)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    set_up()
+    first = about()
+    pastas = [("pasta", "pasta")]
+    if args.pasta:
+        pastas.append(("pasta*", args.pasta))
+    with tempfile.TemporaryDirectory() as tmp:
+        args.rr = os.path.join(tmp, "rr")
+        subprocess.run(["cc", "-O2", "-o", args.rr,
+                        os.path.join(HERE, "rr.c")], check=True, timeout=60,
+                       stdin=subprocess.DEVNULL)
+        servers = [server("iperf3", "-s", "-B", "127.0.0.1", "-p",
+                          str(m.TCP_PORT)),
+                   server("taskset", "-c", "0", args.rr, "serve",
+                          str(m.RR_PORT))]
+        try:
+            time.sleep(0.3)
+            bench = Bench(m.all_modes(args.postern, pastas), args,
+                          [s.pid for s in servers])
+            began = time.monotonic()
+            bench.all()
+        finally:
+            for s in servers:
+                s.terminate()
+                s.wait()
+    first["seconds"] = round(time.monotonic() - began)
+    first["load_after"] = os.getloadavg()
+    for key, value in first.items():
+        print(f"{key}: {value}")
+    print(table(bench))
+    for line in bench.failures:
+        print(f"failed: {line}")
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            json.dump({"about": first, "samples": bench.samples,
+                       "failures": bench.failures}, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""modes - how each contender is started, and one run of a command inside it"""
+
+import os
+import select
+import signal
+import subprocess
+import time
+
+TCP_PORT = 5301
+RR_PORT = 5302
+OWN = ("sh", "rr", "iperf3", "unshare", "taskset", "timeout", "true")
+
+
+class Mode:
+    """One contender: its command line up to CMD and the host's address"""
+
+    def __init__(self, name, argv, address, slirp_mtu=0, peer=False):
+        self.name = name
+        self.argv = argv
+        self.address = address
+        self.slirp_mtu = slirp_mtu
+        self.peer = peer
+
+
+def all_modes(postern, pastas):
+    """The list that is interleaved; the first is what ratios are against"""
+    allow = ["--allow", f"127.0.0.1:{TCP_PORT}",
+             "--allow", f"127.0.0.1:{RR_PORT}"]
+    gateway = "10.0.2.2"
+
+    def ours(name, *how):
+        return Mode(name, [postern, "do", *how, *allow, "--"], gateway)
+
+    modes = [Mode("native", [], "127.0.0.1"),
+             ours("link/tap", "--frontend", "link", "--link", "tap"),
+             ours("link/veth", "--frontend", "link", "--link", "veth"),
+             ours("tap 1500", "--frontend", "link", "--link", "tap",
+                  "--mtu", "1500"),
+             ours("sockets", "--frontend", "sockets")]
+    for name, path in pastas:
+        for mtu in (65520, 1500):
+            argv = [path, "--config-net", "-q", "-m", str(mtu), "-t", "none",
+                    "-u", "none", "-T", "none", "-U", "none", "--"]
+            modes.append(Mode(f"{name} {mtu}", argv, "192.0.2.2", peer=True))
+    for mtu in (65520, 1500):
+        modes.append(Mode(f"slirp4netns {mtu}", ["unshare", "-Urn"], gateway,
+                          slirp_mtu=mtu, peer=True))
+    return modes
+
+
+def _processes():
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                head, _, tail = f.read().rpartition(")")
+        except OSError:
+            continue
+        found[int(pid)] = (int(tail.split()[1]), head.partition("(")[2])
+    return found
+
+
+def relays(spared):
+    """The bench's descendants that are neither load nor in `spared`"""
+    table = _processes()
+    below = {os.getpid()}
+    grew = True
+    while grew:
+        more = {p for p, (up, _) in table.items() if up in below} - below
+        below |= more
+        grew = bool(more)
+    return [p for p in below - {os.getpid()} - set(spared)
+            if table.get(p, (0, "sh"))[1] not in OWN]
+
+
+def cpu_ns(pids):
+    """Nanoseconds on a CPU, all threads, user and kernel"""
+    total = 0
+    for pid in pids:
+        try:
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{tid}/schedstat",
+                          encoding="utf-8") as f:
+                    total += int(f.read().split()[0])
+        except OSError:
+            continue
+    return total
+
+
+def rss_bytes(pids):
+    """Resident bytes of all of them"""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/statm", encoding="utf-8") as f:
+                total += int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            continue
+    return total
+
+
+def descriptors(pids):
+    """Open descriptors of all of them, or None where they may not be seen"""
+    try:
+        return sum(len(os.listdir(f"/proc/{p}/fd")) for p in pids)
+    except OSError:
+        return None
+
+
+class Run:
+    """A shell inside a mode that waits to be told: one line, one command"""
+
+    def __init__(self, mode, script, spared, pin=False, limit=60):
+        self.spared = spared
+        self.limit = time.monotonic() + limit
+        self.pin = ["taskset", "-c", "0"] if pin else []
+        self.buf = b""
+        self.slirp = None
+        self.relays = []
+        inner = f"echo up; read go; {script}; echo done; read go"
+        self.proc = subprocess.Popen(
+            [*self.pin, *mode.argv, "sh", "-c", inner],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            self.until(b"up\n")
+            if mode.slirp_mtu:
+                self._start_slirp(mode.slirp_mtu)
+            self.relays = relays(spared)
+        except Exception:
+            self.close()
+            raise
+
+    def _start_slirp(self, mtu):
+        r, w = os.pipe()
+        self.slirp = subprocess.Popen(
+            [*self.pin, "slirp4netns", "-c", "-m", str(mtu), "-r", str(w),
+             str(self.proc.pid), "tap0"], pass_fds=[w],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        os.close(w)
+        ready, _, _ = select.select([r], [], [], 10)
+        ok = ready and os.read(r, 1)
+        os.close(r)
+        if not ok:
+            raise RuntimeError("slirp4netns did not start")
+
+    def go(self):
+        """Lets the shell take its next step"""
+        self.proc.stdin.write(b"\n")
+        self.proc.stdin.flush()
+
+    def until(self, mark):
+        """What the shell wrote up to `mark`"""
+        fd = self.proc.stdout.fileno()
+        while mark not in self.buf:
+            left = self.limit - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise TimeoutError("no answer in time")
+            piece = os.read(fd, 65536)
+            if not piece:
+                raise RuntimeError("ended early")
+            self.buf += piece
+        text, _, self.buf = self.buf.partition(mark)
+        return text.decode()
+
+    def close(self):
+        """Ends this run's processes, by their ids"""
+        self.proc.stdin.close()
+        for p in (self.proc, self.slirp):
+            if not p:
+                continue
+            try:
+                p.wait(timeout=3 if p is self.proc else 0.3)
+            except subprocess.TimeoutExpired:
+                p.send_signal(signal.SIGTERM)
+                try:
+                    p.wait(timeout=2)
+                except subprocess.TimeoutExpired:
+                    p.kill()
+                    p.wait()
+        self.proc.stdout.close()
+        for pid in self.relays:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+
+
+def once(mode, script, spared, pin=False, limit=60):
+    """Runs `script` in `mode`: its output and the relay's CPU ns meanwhile"""
+    run = Run(mode, script, spared, pin, limit)
+    try:
+        before = cpu_ns(run.relays)
+        run.go()
+        text = run.until(b"done\n")
+        return text, cpu_ns(run.relays) - before
+    finally:
+        run.close()
