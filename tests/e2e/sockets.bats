@@ -12,7 +12,7 @@ setup_file()
 	can_own_namespaces || must_skip "no network namespace can be made here"
 	rig_up
 	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
-		"$POSTERN_BUILD/tests/programs/churn" "$POSTERN" "$RIG_DIR/"
+		"$POSTERN_BUILD/tests/programs/churn" "$RIG_DIR/"
 	: >"$RIG_DIR/open.arrivals"
 	: >"$RIG_DIR/shut.arrivals"
 	background open in_net "$RIG_DIR/attack" listen $OPEN \
