@@ -472,13 +472,27 @@ monitor_of()
 
 stops()
 {
-	local job monitor n
+	local job monitor rc=0
 
 	rm -f beat
-	"${P[@]}" -- sh -c 'while :; do echo >>beat; sleep 0.05; done' &
+	# in a process group of its own, with a parent outside of it: the
+	# kernel takes no SIGTSTP in an orphaned group, and ours may be one
+	set -m
+	"${P[@]}" -- sh -c 'while :; do echo >>beat; sleep 0.05; done' 3>&- &
 	job=$!
+	set +m
 	eventually test -s beat || return 1
 	monitor=$(monitor_of $job)
+	stops_and_continues "$monitor" || rc=1
+	kill -KILL "$monitor"
+	wait $job || :
+	return $rc
+}
+
+stops_and_continues()
+{
+	local monitor=$1 n
+
 	kill -TSTP "$monitor"
 	eventually grep -q 'State:.T' "/proc/$monitor/status" || return 1
 	n=$(wc -l <beat)
@@ -486,9 +500,7 @@ stops()
 	[ "$(wc -l <beat)" -le $((n + 1)) ] || return 1
 	kill -CONT "$monitor"
 	n=$(wc -l <beat)
-	eventually sh -c "[ \$(wc -l <beat) -gt $((n + 2)) ]" || return 1
-	kill -KILL "$monitor"
-	wait $job || :
+	eventually sh -c "[ \$(wc -l <beat) -gt $((n + 2)) ]"
 }
 
 @test "the monitor stops and continues with CMD" {

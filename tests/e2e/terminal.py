@@ -50,7 +50,8 @@ STEPS = [
     ("PS1='inner$ '\n", r"\n" + INNER),
     ("sh -c 'echo re''ady; exec sleep 60'\n", r"\nready"),
     ("\x1a", r"Stopped.*" + INNER),
-    ("jobs; kill -9 %1; wait\n", r"Stopped.*" + INNER),
+    ("jobs; kill -9 %1; while [ \"$(jobs -s)\" ]; do sleep 0.05; done\n",
+     r"Stopped.*" + INNER),
     # the inner shell stops itself, and the outer one continues it
     ("suspend\n", r"Stopped.*" + PROMPT),
     ("fg\n", INNER),
