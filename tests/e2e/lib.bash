@@ -291,6 +291,17 @@ background()
 	echo "$BACKGROUND_PID" >>"$RIG_DIR/background"
 }
 
+# is_of_rig PID - our child, or one that has our environment still (sshd and
+# redis write their title over theirs)
+is_of_rig()
+{
+	local parent
+
+	parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+	[ "$parent" = $$ ] || [ "$parent" = "$BASHPID" ] ||
+		grep -qazx "RIG_DIR=$RIG_DIR" "/proc/$1/environ" 2>/dev/null
+}
+
 rig_down()
 {
 	local pid pids=()
@@ -300,8 +311,7 @@ rig_down()
 	[ ! -e "$RIG_DIR/background" ] || mapfile -t pids <"$RIG_DIR/background"
 	for pid in "${pids[@]}" ${RIG_NET:-} ${RIG_HOST:-}; do
 		# numbers come again: only what was started in this rig
-		grep -qazx "RIG_DIR=$RIG_DIR" "/proc/$pid/environ" 2>/dev/null &&
-			kill "$pid" 2>/dev/null
+		is_of_rig "$pid" && kill "$pid" 2>/dev/null
 	done
 	wait "${pids[@]}" 2>/dev/null
 	rm -rf "$RIG_DIR"
