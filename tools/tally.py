@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """tally - counts what a `meson test` run said, test by test
 
-Usage: tally.py TESTLOG.json TALLY. Reads meson's log (one JSON object a
+Usage: tally.py TESTLOG.json TALLY [AGAIN.json]
+       tally.py --failed TESTLOG.json
+The second form prints the names of the tests that failed. AGAIN.json is the
+log of their second try, which then counts instead, and is told. Reads meson's log (one JSON object a
 line), counts each TAP line, or the exit status where a test speaks no TAP,
 prints what failed or was skipped and why, and appends
 "PASSED FAILED SKIPPED" to the file TALLY.
@@ -49,13 +52,28 @@ def count(test):
     return passed, failed, skipped, shown
 
 
+def tests_of(path):
+    with open(path, encoding="utf-8", errors="replace") as log:
+        return [json.loads(line) for line in log]
+
+
 def main():
     total = [0, 0, 0]
-    with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
-        for line in log:
-            passed, failed, skipped, shown = count(json.loads(line))
-            total = [a + b for a, b in zip(total, (passed, failed, skipped))]
-            print("\n".join(shown), end="\n" if shown else "")
+    if sys.argv[1] == "--failed":
+        for test in tests_of(sys.argv[2]):
+            if count(test)[1]:
+                print(test["name"].split(" / ", 1)[-1])
+        return
+    again = {t["name"]: t for t in tests_of(sys.argv[3])} \
+        if len(sys.argv) > 3 else {}
+    for test in tests_of(sys.argv[1]):
+        passed, failed, skipped, shown = count(test)
+        if failed and test["name"] in again:
+            print("\n".join(shown))
+            print(f"  again   {test['name']}: the second try counts")
+            passed, failed, skipped, shown = count(again[test["name"]])
+        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+        print("\n".join(shown), end="\n" if shown else "")
     print(f"  {total[0]} passed, {total[1]} failed, {total[2]} skipped here")
     with open(sys.argv[2], "a", encoding="ascii") as tally:
         print(*total, file=tally)
