@@ -569,6 +569,7 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 		return;
 	if (rc > 0 && head.kind == MSG_STOP) {
 		dp->stop_at = MIN(dp->stop_at, now + DRAIN_NS);
+		(void)fd_take(&fd); /* the end closes it, nobody waits then */
 		return;
 	}
 	if (rc > 0)

@@ -25,7 +25,8 @@ enum message_kind {
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its
 	                        kernel lives on for that as long as the frame
-	                        port is open; half a second at most), exit 0 */
+	                        port is open; half a second at most), exit 0.
+	                        Maybe one fd, only to be closed at the end */
 	MSG_PROCESS,         /* answer to MSG_WHO: text "pid comm exe" */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */

@@ -595,8 +595,11 @@ static void end(struct monitor *m, bool well)
 	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++)
 		if (!on_datapath_message(m))
 			break;
+	/* the last to close an inotify descriptor waits some 20 ms for the
+	 * kernel's readers: that shall not be us */
 	if (well && m->datapath > 0 && m->datapath_fd >= 0 &&
-	    tell(m->datapath_fd, MSG_STOP, 0, NULL, 0, -1) == 0) {
+	    tell(m->datapath_fd, MSG_STOP, 0, NULL, 0,
+	         m->plan.files ? hostfiles_fd(m->plan.files) : -1) == 0) {
 		reap_list_add(&m->others, m->datapath);
 		m->datapath = -1;
 	}
