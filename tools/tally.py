@@ -11,6 +11,7 @@ prints what failed or was skipped and why, and appends
 "PASSED FAILED SKIPPED" to the file TALLY.
 """
 import json
+import os
 import re
 import sys
 
@@ -52,6 +53,16 @@ def count(test):
     return passed, failed, skipped, shown
 
 
+def judged(test):
+    """count(), but where everything must work a skip is a failure"""
+    passed, failed, skipped, shown = count(test)
+    if skipped and os.environ.get("POSTERN_MUST_WORK"):
+        failed, skipped = failed + skipped, 0
+        shown = [s.replace("  skipped", "  FAILED (skipped)")
+                 for s in shown]
+    return passed, failed, skipped, shown
+
+
 def tests_of(path):
     with open(path, encoding="utf-8", errors="replace") as log:
         return [json.loads(line) for line in log]
@@ -61,17 +72,17 @@ def main():
     total = [0, 0, 0]
     if sys.argv[1] == "--failed":
         for test in tests_of(sys.argv[2]):
-            if count(test)[1]:
+            if judged(test)[1]:
                 print(test["name"].split(" / ", 1)[-1])
         return
     again = {t["name"]: t for t in tests_of(sys.argv[3])} \
         if len(sys.argv) > 3 else {}
     for test in tests_of(sys.argv[1]):
-        passed, failed, skipped, shown = count(test)
+        passed, failed, skipped, shown = judged(test)
         if failed and test["name"] in again:
             print("\n".join(shown))
             print(f"  again   {test['name']}: the second try counts")
-            passed, failed, skipped, shown = count(again[test["name"]])
+            passed, failed, skipped, shown = judged(again[test["name"]])
         total = [a + b for a, b in zip(total, (passed, failed, skipped))]
         print("\n".join(shown), end="\n" if shown else "")
     print(f"  {total[0]} passed, {total[1]} failed, {total[2]} skipped here")
