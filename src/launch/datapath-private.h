@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datapath-private.h - what the files of the datapath's process share */
+#ifndef LAUNCH_DATAPATH_PRIVATE_H
+#define LAUNCH_DATAPATH_PRIVATE_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "launch/datapath.h"
+#include "launch/message.h"
+#include "launch/sockets_start.h"
+#include "link/frame_port.h"
+
+struct datapath {
+	const struct datapath_args *args;
+	const struct sandbox_config *config;
+	int monitor_fd;
+	struct loop *loop;
+	struct policy *policy;
+	struct policy *own_policy; /* made here where the config has none */
+	struct resolver *resolver;
+	struct upstream *upstream;
+	struct flowlog *log; /* NULL: nobody asked */
+	struct capture *capture;
+	struct flow_table *ft;
+	struct host *host;
+	struct own_addr *own;
+	struct frame_port port;
+	int app_network; /* keeps the app's namespace while we drain */
+	struct link *link;
+	struct sockets *sockets;
+	struct sockets_handover handover;
+	struct resolver_sockets *resolver_sockets;
+	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
+	int status;
+	char text[MESSAGE_TEXT_MAX];
+};
+
+/* datapath_tell() - a line for people, by the monitor; lost when that is full
+ */
+void datapath_tell(struct datapath *dp, enum log_level level, const char *line);
+/* datapath_tell_failed() - MSG_FAILED; the code of err, or a worse one */
+int datapath_tell_failed(struct datapath *dp, const struct error *err);
+/* The rooms, made in this order; the second once MSG_START has come. */
+_must_check_ int datapath_build_resolver(struct datapath *dp,
+                                         struct error *err);
+_must_check_ int datapath_build(struct datapath *dp, struct error *err);
+/* datapath_end_capture() - says what is missing from the file, closes it */
+void datapath_end_capture(struct datapath *dp);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor-private.h - what the files of the monitor share */
+#ifndef LAUNCH_MONITOR_PRIVATE_H
+#define LAUNCH_MONITOR_PRIVATE_H
+
+#include "launch/descriptors.h"
+#include "launch/message.h"
+#include "launch/monitor.h"
+#include "launch/plan.h"
+#include "launch/reap.h"
+#include "launch/terminal.h"
+
+enum phase { PHASE_SET_UP, PHASE_RUNNING, PHASE_OVER };
+
+struct monitor {
+	const struct sandbox_config *config;
+	enum monitor_plan kind;
+	enum phase phase;
+	struct launch_plan plan;
+	struct terminal terminal;
+	struct descriptors inherited;
+	sigset_t old_mask;
+	int signal_fd, app_fd, datapath_fd;
+	int app_end, datapath_end; /* the other ends, until they are given */
+	int cmd;                   /* pidfd */
+	pid_t init, datapath;      /* -1: none, or reaped */
+	struct reap_list others;   /* children from before, and not ours */
+	bool app_ready, datapath_ready, no_proc, started;
+	bool subreaper; /* orphans of the app's side come to us */
+	bool killed; /* one of us, during set-up: no reason for another plan */
+	int status;  /* to exit with */
+	struct error err;
+	char text[MESSAGE_TEXT_MAX];
+};
+
+/* monitor_fail() - the run is over; the first failure is the one told */
+void monitor_fail(struct monitor *m, int code, const char *text);
+/* monitor_start() - the app's side and the datapath, as the plan wants */
+_must_check_ int monitor_start(struct monitor *m, struct error *err);
+/*
+ * monitor_tell() - message_send() from an end that does not block: a reader
+ * that is slow for a moment is waited for.
+ */
+_must_check_ int monitor_tell(int sock, enum message_kind kind, int32_t a,
+                              const void *text, size_t len, int fd);
+/* monitor_take_signals() - blocks what is forwarded, into m->signal_fd */
+_must_check_ int monitor_take_signals(struct monitor *m, struct error *err);
+/* monitor_serve() - sends the host's files, then events until it is over */
+void monitor_serve(struct monitor *m);
+/* monitor_hear_datapath() - one message of it; false: there is no more now */
+bool monitor_hear_datapath(struct monitor *m);
+
+#endif

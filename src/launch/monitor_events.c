@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor_events.c - what the monitor hears, and what it does then */
+#include "launch/monitor-private.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "launch/hostfiles.h"
+#include "launch/launch.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* the longest that all the set-up may take before it is given up */
+#define SET_UP_NS (20 * NS_PER_S)
+
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
+                                SIGUSR2, SIGCONT, SIGWINCH, SIGALRM};
+/* taken by the monitor: it stops when CMD has stopped, not before, and does not
+ * end because nobody reads its lines */
+static const int swallowed[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE};
+
+static int status_of(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
+	                                : WEXITSTATUS(wait_status);
+}
+
+int monitor_take_signals(struct monitor *m, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(&set, forwarded[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(swallowed); i++)
+		sigaddset(&set, swallowed[i]);
+	/* a caller may have left it ignored; then there would be no zombie
+	 * and no status */
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &set, &m->old_mask) < 0)
+		return error_set(err, -errno, "cannot block signals: ");
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signal_fd < 0)
+		return error_set(err, -errno, "cannot make a signalfd: ");
+	return 0;
+}
+
+int monitor_tell(int sock, enum message_kind kind, int32_t a, const void *text,
+                 size_t len, int fd)
+{
+	struct pollfd p = {.fd = sock, .events = POLLOUT};
+	int rc = message_send(sock, kind, a, text, len, fd);
+
+	if (rc == -EAGAIN && poll(&p, 1, 1000) == 1)
+		rc = message_send(sock, kind, a, text, len, fd);
+	return rc;
+}
+
+static void send_file(struct monitor *m, enum hostfiles_kind kind,
+                      const char *text, size_t len)
+{
+	int rc = monitor_tell(m->datapath_fd,
+	                      kind == HOSTFILES_HOSTS ? MSG_HOSTS
+	                                              : MSG_RESOLV_CONF,
+	                      0, text, len, -1);
+
+	/* a datapath that is gone is noticed elsewhere */
+	if (rc && rc != -EPIPE)
+		log_debug("cannot tell the datapath: %s", errno_text(rc));
+}
+
+static void on_file_changed(void *user, enum hostfiles_kind kind,
+                            const char *text, size_t len)
+{
+	send_file(user, kind, text, len);
+}
+
+static void send_files(struct monitor *m)
+{
+	static const enum hostfiles_kind kinds[] = {HOSTFILES_RESOLV_CONF,
+	                                            HOSTFILES_HOSTS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t len;
+		const char *text =
+			hostfiles_text(m->plan.files, kinds[i], &len);
+
+		send_file(m, kinds[i], text, len);
+	}
+}
+
+/* --- running
+ * ------------------------------------------------------------------ */
+
+/* Both sides are ready: CMD may run. */
+static void maybe_go(struct monitor *m)
+{
+	const struct sandbox_config *c = m->config;
+	int keep[] = {m->signal_fd, m->app_fd, m->datapath_fd, m->cmd};
+	int rc;
+
+	if (m->phase != PHASE_SET_UP || !m->app_ready ||
+	    (m->kind != MONITOR_NONE && !m->datapath_ready))
+		return;
+	rc = monitor_tell(m->app_fd, MSG_START, 0, NULL, 0, -1);
+	if (rc) {
+		monitor_fail(m, rc, "the app's side is gone");
+		return;
+	}
+	m->phase = PHASE_RUNNING;
+	m->started = true;
+	if (c->ready_fd >= 0) {
+		(void)!write(c->ready_fd, "ready\n", 6);
+		close(c->ready_fd);
+	}
+	/* CMD's pipes are CMD's alone from now on */
+	descriptors_close(&m->inherited, keep, ARRAY_SIZE(keep));
+	stdio_detach(false);
+}
+
+/* Set-up of the app's side is done: the datapath may close its door. */
+static void on_app_ready(struct monitor *m, int *fd)
+{
+	int rc;
+
+	m->cmd = fd_take(fd);
+	m->app_ready = true;
+	if (m->kind != MONITOR_NONE) {
+		rc = monitor_tell(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
+		if (rc)
+			monitor_fail(m, rc, "the datapath is gone");
+	}
+	maybe_go(m);
+}
+
+static void signal_cmd(const struct monitor *m, int sig)
+{
+	if (m->cmd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, m->cmd, sig, NULL, 0);
+}
+
+/* CMD has stopped: so does the job, until somebody continues it. */
+static void stop_with_cmd(struct monitor *m)
+{
+	(void)kill(getpid(), SIGSTOP);
+	signal_cmd(m, SIGCONT);
+}
+
+static void on_app_exited(struct monitor *m, int wait_status)
+{
+	m->status = status_of(wait_status);
+	m->phase = PHASE_OVER;
+}
+
+bool monitor_hear_datapath(struct monitor *m)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1;
+	int rc = message_receive(m->datapath_fd, &head, m->text, &fd);
+
+	if (rc <= 0) {
+		/* its exit says why: SIGCHLD follows */
+		if (rc != -EAGAIN)
+			fd_close(&m->datapath_fd);
+		return false;
+	}
+	m->text[MIN(head.text_len, sizeof(m->text) - 1)] = '\0';
+	switch (head.kind) {
+	case MSG_READY:
+		m->datapath_ready = true;
+		maybe_go(m);
+		break;
+	case MSG_FAILED:
+		monitor_fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
+		break;
+	case MSG_LINE:
+		if (head.a >= LOG_LEVEL_ERROR && head.a <= LOG_LEVEL_TRACE)
+			log_line((enum log_level)head.a, "%s", m->text);
+		break;
+	case MSG_WHO:
+		/* answered once the app's sockets can be looked up */
+		(void)!monitor_tell(m->datapath_fd, MSG_PROCESS, 0, NULL, 0,
+		                    -1);
+		break;
+	default:
+		monitor_fail(m, -EPROTO,
+		             "message out of turn from the datapath");
+	}
+	return true;
+}
+
+static void reap(struct monitor *m);
+
+/*
+ * sockets: init is not our child, the end of its pair is how we hear of its
+ * death. It may be the datapath's that caused it, and that comes as a signal
+ * a moment later.
+ */
+static void on_app_vanished(struct monitor *m)
+{
+	struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
+
+	(void)poll(&p, 1, 50);
+	reap(m);
+	if (m->phase != PHASE_RUNNING)
+		return;
+	m->status = 128 + SIGKILL;
+	m->phase = PHASE_OVER;
+}
+
+/* One message of the app's side. False: there is no more now. */
+static bool on_app_message(struct monitor *m)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1;
+	int rc = message_receive(m->app_fd, &head, m->text, &fd);
+
+	if (rc <= 0) {
+		/* sockets: the datapath started it, and knows why */
+		while (rc != -EAGAIN && m->kind == MONITOR_SOCKETS &&
+		       m->phase == PHASE_SET_UP && m->datapath_fd >= 0 &&
+		       monitor_hear_datapath(m))
+			;
+		if (rc != -EAGAIN && m->phase == PHASE_SET_UP) {
+			m->killed = true; /* else it had said why */
+			monitor_fail(m, rc ? rc : -EPIPE,
+			             "the app's side is gone");
+		}
+		if (rc == 0 || rc != -EAGAIN)
+			fd_close(&m->app_fd);
+		if (m->app_fd < 0 && m->kind == MONITOR_SOCKETS &&
+		    m->phase == PHASE_RUNNING)
+			on_app_vanished(m);
+		return false;
+	}
+	if (head.kind == MSG_APP_STOPPED && m->phase == PHASE_RUNNING) {
+		stop_with_cmd(m);
+	} else if (head.kind == MSG_APP_EXITED && m->phase == PHASE_RUNNING) {
+		on_app_exited(m, head.a);
+	} else if (m->phase != PHASE_SET_UP) {
+		monitor_fail(m, -EPROTO,
+		             "message out of turn from the app's side");
+	} else if (head.kind == MSG_APP_READY && fd >= 0 && !m->app_ready) {
+		on_app_ready(m, &fd);
+	} else if ((head.kind == MSG_FRAME_PORT ||
+	            head.kind == MSG_RESOLVER_SOCKET ||
+	            head.kind == MSG_APP_NETWORK) &&
+	           fd >= 0 && m->datapath_fd >= 0 && !m->app_ready) {
+		rc = monitor_tell(m->datapath_fd, head.kind, head.a, NULL, 0,
+		                  fd);
+		if (rc)
+			monitor_fail(m, rc, "the datapath is gone");
+	} else if (head.kind == MSG_FAILED || head.kind == MSG_APP_NO_PROC) {
+		m->no_proc = head.kind == MSG_APP_NO_PROC;
+		m->text[MIN(head.text_len, sizeof(m->text) - 1)] = '\0';
+		monitor_fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
+	} else {
+		monitor_fail(m, -EPROTO,
+		             "message out of turn from the app's side");
+	}
+	return true;
+}
+
+static void on_datapath_gone(struct monitor *m, int wait_status)
+{
+	char text[128];
+
+	m->datapath = -1;
+	while (m->datapath_fd >= 0 && monitor_hear_datapath(m))
+		;
+	if (m->phase == PHASE_OVER)
+		return;
+	m->killed = WIFSIGNALED(wait_status);
+	if (m->killed)
+		snprintf(text, sizeof(text),
+		         "the datapath was ended by signal %d (SIG%s)",
+		         WTERMSIG(wait_status),
+		         sigabbrev_np(WTERMSIG(wait_status)));
+	else
+		snprintf(text, sizeof(text),
+		         "the datapath ended with status %d",
+		         WEXITSTATUS(wait_status));
+	monitor_fail(m, -EPIPE, text);
+}
+
+static void on_init_gone(struct monitor *m, int wait_status)
+{
+	m->init = -1;
+	/* its last words first */
+	while (m->app_fd >= 0 && on_app_message(m))
+		;
+	if (m->phase == PHASE_RUNNING) {
+		m->status = WIFSIGNALED(wait_status)
+		                    ? 128 + WTERMSIG(wait_status)
+		                    : EXIT_POSTERN;
+		m->phase = PHASE_OVER;
+	} else if (m->phase == PHASE_SET_UP) {
+		m->killed = WIFSIGNALED(wait_status);
+		monitor_fail(m, -EPIPE, "init ended before CMD could run");
+	}
+}
+
+static void reap(struct monitor *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == m->init)
+			on_init_gone(m, status);
+		else if (pid == m->datapath)
+			on_datapath_gone(m, status);
+	}
+}
+
+static bool is_in(int sig, const int *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == sig)
+			return true;
+	return false;
+}
+
+static void on_signal(struct monitor *m)
+{
+	struct signalfd_siginfo info;
+	int sig;
+
+	if (read(m->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	sig = (int)info.ssi_signo;
+	if (sig == SIGCHLD) {
+		reap(m);
+	} else if (m->phase == PHASE_SET_UP) {
+		if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP ||
+		    sig == SIGQUIT) {
+			m->status = 128 + sig;
+			monitor_fail(m, -EINTR, "interrupted");
+		}
+	} else if (info.ssi_code == SI_KERNEL && sig != SIGHUP) {
+		/* of the terminal, for the whole group: CMD has it, too */
+	} else if (sig == SIGTSTP ||
+	           is_in(sig, forwarded, ARRAY_SIZE(forwarded))) {
+		signal_cmd(m, sig);
+	}
+}
+
+static void turn(struct monitor *m, int timeout_ms)
+{
+	struct pollfd p[4] = {
+		{.fd = m->signal_fd, .events = POLLIN},
+		{.fd = m->app_fd, .events = POLLIN},
+		{.fd = m->datapath_fd, .events = POLLIN},
+		{.fd = m->plan.files ? hostfiles_fd(m->plan.files) : -1,
+	         .events = POLLIN},
+	};
+
+	if (poll(p, ARRAY_SIZE(p), timeout_ms) < 0)
+		return;
+	/* deaths first: what the others say then follows from them */
+	if (p[0].revents && m->phase != PHASE_OVER)
+		on_signal(m);
+	if (p[1].revents && m->phase != PHASE_OVER && m->app_fd >= 0)
+		(void)on_app_message(m);
+	if (p[2].revents && m->phase != PHASE_OVER && m->datapath_fd >= 0)
+		(void)monitor_hear_datapath(m);
+	if (p[3].revents && m->phase != PHASE_OVER)
+		hostfiles_poll(m->plan.files, on_file_changed, m);
+}
+
+void monitor_serve(struct monitor *m)
+{
+	int64_t give_up = loop_clock() + SET_UP_NS;
+
+	if (m->kind != MONITOR_NONE)
+		send_files(m);
+	while (m->phase == PHASE_SET_UP) {
+		turn(m, 1000);
+		if (m->phase == PHASE_SET_UP && loop_clock() > give_up)
+			monitor_fail(m, -ETIMEDOUT,
+			             "the set-up takes too long");
+	}
+	while (m->phase == PHASE_RUNNING)
+		turn(m, -1);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor_start.c - starts the datapath and the app's side */
+#include "launch/monitor-private.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "launch/datapath.h"
+#include "launch/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+void datapath_detach(const struct datapath_args *args, const int *keep,
+                     size_t nkeep)
+{
+	const struct sandbox_config *c = args->config;
+	int all[16] = {args->monitor_fd, args->route_fd,    c->pcap_fd,
+	               c->log_fd,        c->debug_log_fd,   c->panic_log_fd,
+	               c->flow_log_fd,   c->flow_memory_fd, c->flow_done_fd};
+	size_t n = 9;
+
+	for (size_t i = 0; i < nkeep && n < ARRAY_SIZE(all); i++)
+		all[n++] = keep[i];
+	stdio_detach(true);
+	descriptors_close_above(all, n);
+}
+
+static int start_datapath(struct monitor *m, struct error *err)
+{
+	sigset_t none;
+	pid_t pid;
+
+	m->plan.datapath.monitor_fd = m->datapath_end;
+	if (m->kind == MONITOR_SOCKETS)
+		m->plan.datapath.app = &m->plan.app;
+	pid = fork();
+	if (pid < 0)
+		return error_set(err, -errno, "cannot start the datapath: ");
+	if (pid == 0) {
+		sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		(void)prctl(PR_SET_NAME, "postern-data", 0, 0, 0);
+		if (m->kind == MONITOR_LINK)
+			datapath_detach(&m->plan.datapath, NULL, 0);
+		_exit(datapath_main(&m->plan.datapath));
+	}
+	m->datapath = pid;
+	fd_close(&m->datapath_end);
+	return 0;
+}
+
+/* What the app's side inherits over fork and must let go of. */
+static void disown(struct monitor *m)
+{
+	int *fd = m->plan.app.not_ours;
+
+	fd[0] = m->signal_fd;
+	fd[1] = m->app_fd;
+	fd[2] = m->datapath_fd;
+	fd[3] = m->datapath_end;
+}
+
+static int start_app(struct monitor *m, struct error *err)
+{
+	pid_t pid;
+
+	m->plan.app.monitor_fd = m->app_end;
+	disown(m);
+	pid = app_side_start(&m->plan.app, err);
+	if (pid == -EPERM || pid == -ENOSPC || pid == -EINVAL ||
+	    pid == -EUSERS) {
+		/* no user namespace to be had; rights over the host's own
+		 * will do, if they are there */
+		if (!m->plan.app.ids.outer.own && m->plan.app.ids.user_ns) {
+			log_debug("%s; going without user namespaces",
+			          err->text);
+			*err = (struct error){0};
+			m->plan.app.ids.user_ns = false;
+			pid = app_side_start(&m->plan.app, err);
+		}
+	}
+	if (pid < 0)
+		return pid;
+	m->init = pid;
+	fd_close(&m->app_end);
+	return 0;
+}
+
+/* A pair whose first end, ours, does not block. */
+static int open_pair(int *ours, int *theirs, struct error *err)
+{
+	int pair[2], rc = message_pair(pair);
+
+	if (rc)
+		return error_set(err, rc, "cannot make a socket pair: ");
+	*ours = pair[0];
+	*theirs = pair[1];
+	if (fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return error_set(err, -errno, "cannot set O_NONBLOCK: ");
+	return 0;
+}
+
+int monitor_start(struct monitor *m, struct error *err)
+{
+	int rc = open_pair(&m->app_fd, &m->app_end, err);
+
+	if (rc)
+		return rc;
+	if (m->kind != MONITOR_SOCKETS) {
+		rc = start_app(m, err);
+		if (rc || m->kind == MONITOR_NONE)
+			return rc;
+	}
+	rc = open_pair(&m->datapath_fd, &m->datapath_end, err);
+	if (rc)
+		return rc;
+	m->plan.app.monitor_fd = m->app_end;
+	disown(m);
+	rc = start_datapath(m, err);
+	/* under sockets the datapath has it now */
+	fd_close(&m->app_end);
+	return rc;
+}
