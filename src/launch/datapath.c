@@ -2,10 +2,11 @@
 /* datapath.c - the confined process that carries the app's traffic */
 /*
  * The life of the process: `take_setup` takes what the monitor sends until
- * MSG_START, `datapath_build` makes the rooms and joins them, `confine_datapath` shuts
- * the door, then `loop_run` until MSG_STOP or the end of the pair. Lines for
- * people go to the monitor: this process keeps no stdio, so that it can
- * neither hold the app's pipes open nor be stopped by one that is full.
+ * MSG_START, `datapath_build` makes the rooms and joins them,
+ * `confine_datapath` shuts the door, then `loop_run` until MSG_STOP or the end
+ * of the pair. Lines for people go to the monitor: this process keeps no stdio,
+ * so that it can neither hold the app's pipes open nor be stopped by one that
+ * is full.
  */
 #include "launch/datapath-private.h"
 
