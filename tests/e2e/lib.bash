@@ -81,12 +81,12 @@ can_own_namespaces()
 	unshare -Urn true 2>/dev/null || unshare -n true 2>/dev/null
 }
 
-# way_option WAY - the options that insist on one of tap, veth, sockets
+# way_option WAY - the options that insist on one of tap, veth, sockets, bare
 way_option()
 {
 	case $1 in
 	tap | veth) echo "--frontend=link --link=$1" ;;
-	sockets) echo --frontend=sockets ;;
+	sockets | bare) echo --frontend=sockets ;;
 	esac
 }
 
@@ -100,13 +100,33 @@ ways()
 		/^sockets: *yes/ { print "sockets" }'
 }
 
+# ways_and_bare - the same, and `bare`: sockets where the app can have no
+# namespace
+ways_and_bare()
+{
+	ways
+	[ "$(ways | tail -n 1)" != sockets ] || echo bare
+}
+
 # postern_do WAY [OPTION...] -- CMD... - bounded in time, as an ordinary user
-# in the rig's host namespace where there is a rig
+# in the rig's host namespace where there is a rig; WAY native: without postern
 postern_do()
 {
 	local option
 
 	option=$(way_option "$1")
+	case $1 in
+	native)
+		while [ "$1" != -- ]; do shift; done
+		shift
+		as_user timeout "${DO_TIMEOUT:-60}" "$@"
+		return ;;
+	bare)
+		shift
+		bare timeout "${DO_TIMEOUT:-60}" "$POSTERN" -quiet do \
+			"$option" "$@"
+		return ;;
+	esac
 	shift
 	# shellcheck disable=SC2086
 	if [ -n "${RIG_HOST:-}" ]; then
@@ -200,6 +220,17 @@ as_user()
 		in_host setpriv --reuid $LIB_UID --regid $LIB_UID \
 			--clear-groups -- env HOME=/tmp "$@"
 	fi
+}
+
+# bare COMMAND... - as_user, where no namespace of any kind can be made any more
+bare()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	as_user unshare -U --map-user=$LIB_UID --map-group=$LIB_UID \
+		--keep-caps sh -c '
+		for f in /proc/sys/user/max_*_namespaces; do echo 0 >"$f"; done
+		exec setpriv --bounding-set=-all --inh-caps=-all \
+			--ambient-caps=-all -- "$@"' sh "$@"
 }
 
 rig_up()

@@ -37,16 +37,6 @@ setup()
 	cd "$RIG_DIR" || return
 }
 
-# bare COMMAND... - where no namespace of any kind can be made any more
-bare()
-{
-	# shellcheck disable=SC2016 # for the inner shell
-	as_user unshare -Ur sh -c '
-		for f in /proc/sys/user/max_*_namespaces; do echo 0 >"$f"; done
-		exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"' \
-		sh "$@"
-}
-
 # sandboxed HOW COMMAND... - HOW: as_user (namespaces) or bare
 sandboxed()
 {
@@ -255,7 +245,8 @@ sys.stdin.read()'
 	exec {hold}<>"$RIG_DIR/until"
 	for i in 1 2; do
 		sandboxed as_user python3 -c "$serve" number$i \
-			<"$RIG_DIR/until" >"$RIG_DIR/two$i" 2>&1 3>&- &
+			<"$RIG_DIR/until" >"$RIG_DIR/two$i" 2>&1 3>&- \
+			{hold}>&- &
 	done
 	eventually grep -q 'number1 True' "$RIG_DIR/two1"
 	eventually grep -q 'number2 True' "$RIG_DIR/two2"
