@@ -2,7 +2,6 @@
 /* datagram.c - UDP and echo flows: found by tuple, judged once, aged */
 #include "flow/flow-private.h"
 
-#include "dns/resolver.h"
 #include "wire/headers.h"
 
 #include <errno.h>
@@ -45,13 +44,24 @@ static struct flow *open_flow(struct flow_table *ft, enum flow_kind kind,
                               uint32_t hash, int64_t now, int *err)
 {
 	struct endpoint final;
-	enum flow_route route = flow_judge(ft, &t->host, flow_kind_proto(kind),
-	                                   app_ref, &final, now);
+	enum flow_route route =
+		flow_judge(ft, t, flow_kind_proto(kind), app_ref, &final, now);
 	struct flow *f;
 
-	*err = route == FLOW_ROUTE_DENIED ? -EACCES : -ECONNREFUSED;
-	if (route == FLOW_ROUTE_DENIED || route == FLOW_ROUTE_REFUSED)
+	switch (route) {
+	case FLOW_ROUTE_HOST:
+	case FLOW_ROUTE_RESOLVER:
+		break;
+	case FLOW_ROUTE_REFUSED:
+		*err = -ECONNREFUSED;
 		return NULL;
+	case FLOW_ROUTE_DENIED:
+		*err = -EACCES;
+		return NULL;
+	case FLOW_ROUTE_WAITS:
+		*err = -EAGAIN; /* its error follows */
+		return NULL;
+	}
 	make_room(ft);
 	f = flow_new(ft, kind, t, app_ref, now);
 	if (!f) {
@@ -103,13 +113,12 @@ static void ask_resolver(struct flow_table *ft, struct flow *f,
                          const uint8_t *data, size_t len, size_t segment_len,
                          int64_t now)
 {
-	uint64_t asker = flow_id_pack(flow_id_of(ft, f));
 	size_t step = segment_len ? segment_len : len;
 
 	do {
 		size_t n = MIN(step, len);
 
-		resolver_query(ft->rooms.resolver, asker, false, data, n, now);
+		who_query(ft, f, data, n, now);
 		data += n;
 		len -= n;
 	} while (len);
@@ -126,7 +135,7 @@ int flow_udp_send(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return rc;
 	ft->stats.bytes_app_host += len;
-	watch_bytes(ft, f, len, 0);
+	watch_datagrams(ft, f, true, len, segment_len);
 	if (f->flags & FLOW_F_INTERNAL) {
 		ask_resolver(ft, f, data, len, segment_len, now);
 		return 0;
@@ -146,7 +155,7 @@ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
 	if (!f)
 		return rc;
 	ft->stats.bytes_app_host += len;
-	watch_bytes(ft, f, len, 0);
+	watch_datagrams(ft, f, true, len, 0);
 	return ft->rooms.host->echo_send(ft->rooms.host_user, &f->host, seq,
 	                                 data, len, ttl);
 }
@@ -178,7 +187,7 @@ void flow_host_datagram(struct flow_table *ft, struct flow_id id,
 	f->flags |= FLOW_F_REPLIED;
 	flow_list_move(ft, f, (enum flow_list)f->list, now);
 	ft->stats.bytes_host_app += len;
-	watch_bytes(ft, f, 0, len);
+	watch_datagrams(ft, f, false, len, segment_len);
 	t = f->t;
 	ft->rooms.frontend->udp_deliver(ft->rooms.frontend_user, f->app_ref, &t,
 	                                data, len, segment_len, now);
@@ -222,7 +231,7 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
 	f->flags |= FLOW_F_REPLIED;
 	flow_list_move(ft, f, (enum flow_list)f->list, now);
 	ft->stats.bytes_host_app += len;
-	watch_bytes(ft, f, 0, len);
+	watch_datagrams(ft, f, false, len, 0);
 	t = f->t;
 	ft->rooms.frontend->echo_deliver(ft->rooms.frontend_user, f->app_ref,
 	                                 &t, seq, data, len, now);
@@ -240,6 +249,8 @@ void flow_resolver_answer(struct flow_table *ft, uint64_t asker, bool tcp,
 		flow_impossible(ft, f, "resolver answer", now);
 		return;
 	}
+	if (who_hold_answer(ft, f, msg, len))
+		return;
 	ft->stats.bytes_host_app += len;
 	watch_bytes(ft, f, 0, len);
 	if (tcp) {

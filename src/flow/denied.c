@@ -48,6 +48,25 @@ static bool is_news(struct flow_table *ft, const void *key, size_t len)
 	return true;
 }
 
+/*
+ * The same, once a program: key has len bytes and room for a name. What no
+ * program is known of is news where it was told of none.
+ */
+static bool is_news_of(struct flow_table *ft, char *key, size_t len,
+                       const struct frontend_who *who)
+{
+	size_t name = who ? strnlen(who->name, sizeof(who->name)) : 0;
+	bool news;
+
+	if (!name)
+		return is_news(ft, key, len);
+	memcpy(key + len, who->name, name);
+	news = is_news(ft, key, len + name);
+	if (news)
+		(void)is_news(ft, key, len);
+	return news;
+}
+
 /* May one more line go out now? */
 static bool may_say(struct flow_table *ft, int64_t now)
 {
@@ -76,8 +95,9 @@ static void say_denied(struct flow_table *ft, const char *what,
 	bool hopeless = a->rule || ft->closed;
 	char line[1024], by[64] = "";
 
-	if (who && who->tid)
-		snprintf(by, sizeof(by), " by %s[%u]", who->name, who->tid);
+	if (who && (who->pid || who->tid))
+		snprintf(by, sizeof(by), " by %s[%u]", who->name,
+		         who->pid ? who->pid : who->tid);
 	snprintf(line, sizeof(line), "denied %s (%s)%s%s%s", what, reason, by,
 	         hopeless ? "" : "; allow with ", hopeless ? "" : remedy);
 	say(ft, line);
@@ -90,7 +110,7 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	bool has_port = q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP;
 	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
 	char addr[ADDR_TEXT_MAX];
-	char key[POLICY_NAME_MAX + 20 + sizeof(who->name)] = {0};
+	char key[POLICY_NAME_MAX + 4 + sizeof(who->name)];
 	size_t len = 16;
 
 	/* once a name, not once for each of its addresses */
@@ -102,9 +122,7 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	}
 	memcpy(key + len, &q->host.port, 2);
 	key[len + 2] = (char)q->proto;
-	/* and once a program */
-	memcpy(key + len + 3, who->name, sizeof(who->name));
-	if (!is_news(ft, key, len + 3 + sizeof(who->name)) || !may_say(ft, now))
+	if (!is_news_of(ft, key, len + 3, who) || !may_say(ft, now))
 		return;
 	addr_format(&q->host.addr, addr);
 	if (a->name && has_port)
@@ -158,17 +176,18 @@ void denied_tell_fronting(struct flow_table *ft,
 
 void denied_tell_name(struct flow_table *ft, const char *name,
                       const struct addr *addr, const struct policy_answer *a,
-                      int64_t now)
+                      const struct frontend_who *who, int64_t now)
 {
-	char key[POLICY_NAME_MAX + 16], reason[400];
+	char key[POLICY_NAME_MAX + 17 + sizeof(who->name)], reason[400];
 	char remedy[POLICY_NAME_MAX + 16], text[ADDR_TEXT_MAX];
 	size_t len = strnlen(name, POLICY_NAME_MAX);
 
 	memcpy(key, name, len);
+	key[len++] = '\0'; /* no name goes on as a program's */
 	if (addr)
 		memcpy(key + len, addr->b, sizeof(addr->b));
 	len += addr ? sizeof(addr->b) : 0;
-	if (!is_news(ft, key, len) || !may_say(ft, now))
+	if (!is_news_of(ft, key, len, who) || !may_say(ft, now))
 		return;
 	if (addr) {
 		addr_format(addr, text);
@@ -178,7 +197,7 @@ void denied_tell_name(struct flow_table *ft, const char *name,
 		snprintf(reason, sizeof(reason), "%s", reason_of(a));
 		snprintf(remedy, sizeof(remedy), "--allow %s", name);
 	}
-	say_denied(ft, name, reason, a, NULL, remedy);
+	say_denied(ft, name, reason, a, who, remedy);
 }
 
 int64_t denied_deadline(const struct flow_table *ft)

@@ -136,8 +136,7 @@ static bool next_query(struct flow_table *ft, struct flow *f, int64_t now)
 	c->query_len -= FRAME_LEN + len;
 	memmove(c->query, c->query + FRAME_LEN + len, c->query_len);
 	c->unanswered++;
-	resolver_query(ft->rooms.resolver, flow_id_pack(flow_id_of(ft, f)),
-	               true, msg, len, now);
+	who_query(ft, f, msg, len, now);
 	return true;
 }
 

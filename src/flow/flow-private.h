@@ -28,6 +28,7 @@ enum flow_flag {
 	FLOW_F_PENDING = 1 << 3,  /* on the pending list */
 	FLOW_F_APP_EOF = 1 << 4,  /* the app's FIN was passed on */
 	FLOW_F_HELD = 1 << 5,     /* a name allowed it: hold.c looks first */
+	FLOW_F_WAITS = 1 << 6,    /* denied: who.c lets its reset go */
 };
 
 /*
@@ -86,11 +87,18 @@ struct flow_watch {
 	uint64_t id;
 	int64_t opened_ns;
 	uint64_t bytes_app_host, bytes_host_app;
-	struct endpoint host; /* final, as it was judged */
+	struct endpoint host;                  /* final, as it was judged */
+	uint64_t pkts_app_host, pkts_host_app; /* datagrams */
 	uint32_t rule;
+	/* the line of its opening waits for the process; 0: it is written */
+	uint64_t asked;
+	const char *reason; /* of the answer, while asked */
 	struct frontend_who who;
 	char name[POLICY_NAME_MAX + 1];
 };
+
+/* struct who_waits - who.c: what is told once its process is known */
+struct who_waits;
 
 struct flow_table {
 	struct flow_config config;
@@ -109,6 +117,8 @@ struct flow_table {
 	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */
 	struct endpoint judged_host;
 	struct flow_watch *watch; /* by slot; NULL: no log */
+	struct who_waits *waits;
+	struct flow *asker; /* whose question the resolver has right now */
 	uint64_t watch_id;
 	struct log_limit impossible_limit;
 	struct dns_tcp *dns_tcp;
@@ -146,9 +156,12 @@ enum flow_route {
 	FLOW_ROUTE_RESOLVER, /* served by dns */
 	FLOW_ROUTE_REFUSED,  /* nothing listens there: -ECONNREFUSED */
 	FLOW_ROUTE_DENIED,   /* policy: -EACCES, and it was told */
+	/* the same, but app and people are told within WHO_WAIT_NS, once the
+	 * process is known: until then it shall not go on */
+	FLOW_ROUTE_WAITS,
 };
 /* app_ref: who asks, where the frontend can say */
-enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
+enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
                            uint8_t proto, uint64_t app_ref,
                            struct endpoint *final, int64_t now);
 /* flow_who() - false, and *who zeroed, where the frontend does not know */
@@ -171,9 +184,53 @@ void denied_tell_fronting(struct flow_table *ft,
 /* a name was not looked up, or (addr) one of its addresses left out */
 void denied_tell_name(struct flow_table *ft, const char *name,
                       const struct addr *addr, const struct policy_answer *a,
-                      int64_t now);
+                      const struct frontend_who *who, int64_t now);
 int64_t denied_deadline(const struct flow_table *ft);
 void denied_run(struct flow_table *ft, int64_t now, bool last);
+
+/*
+ * who.c: denials and openings that are told once their process is known, or
+ * after WHO_WAIT_NS without
+ */
+#define WHO_WAIT_NS (20 * NS_PER_MS)
+#define WHO_WAITS 128u
+#define WHO_ANSWER_MAX 1280u
+_must_check_ int who_init(struct flow_table *ft);
+void who_fini(struct flow_table *ft);
+/* what a denial is about */
+enum who_denial { WHO_FLOW, WHO_FRONTING, WHO_NAME };
+/* struct denial - all that is told of one; what it points to is copied */
+struct denial {
+	enum who_denial kind;
+	const struct policy_question *q; /* NAME: only proto and now */
+	const struct policy_answer *a;
+	const char *name; /* FRONTING: that opened it; NAME: that was asked */
+	bool quiet;       /* no line for people */
+	const struct flow *flow; /* FRONTING: that waits for its reset */
+};
+/*
+ * who_denied() - tells a denial in line and log, now or once the process is
+ * known. true: the app is answered then as well, where that is possible
+ * (refused flows, answers of the resolver to ft->asker).
+ */
+bool who_denied(struct flow_table *ft, const struct denial *d,
+                const struct tuple *t, uint8_t proto, uint64_t app_ref,
+                int64_t now);
+/* who_query() - hands a question of f to the resolver, with f as asker */
+void who_query(struct flow_table *ft, struct flow *f, const void *msg,
+               size_t len, int64_t now);
+/* who_hold_answer() - true: this answer to ft->asker waits; it is copied */
+bool who_hold_answer(struct flow_table *ft, const struct flow *f,
+                     const void *msg, size_t len);
+/* who_opened() - a token if the process of f is looked up, or 0 */
+uint64_t who_opened(struct flow_table *ft, const struct flow *f, int64_t now);
+struct flowlog_record;
+/* who_closed() - f is gone before its opening was told: both lines wait */
+void who_closed(struct flow_table *ft, const struct flow *f,
+                const struct flow_watch *w, const struct flowlog_record *r);
+int64_t who_deadline(const struct flow_table *ft);
+/* last: nobody is waited for any more */
+void who_run(struct flow_table *ft, int64_t now, bool last);
 
 /* watch.c: the log's view of flows; all do nothing without rooms.log */
 _must_check_ int watch_init(struct flow_table *ft);
@@ -185,7 +242,13 @@ void watch_denied(struct flow_table *ft, const struct policy_question *q,
                   const struct frontend_who *who);
 void watch_denied_name(struct flow_table *ft, const char *name,
                        const struct addr *addr, const struct policy_answer *a,
-                       int64_t now);
+                       const struct frontend_who *who, int64_t now);
+/* watch_told() - the process of an opened flow is known, or will not be */
+void watch_told(struct flow_table *ft, const struct flow *f,
+                const struct frontend_who *who);
+/* the two lines of a flow that is gone */
+void watch_late(struct flow_table *ft, uint8_t proto, const struct tuple *t,
+                struct flow_watch *w, struct flowlog_record *closed);
 static inline void watch_bytes(struct flow_table *ft, const struct flow *f,
                                size_t app_host, size_t host_app)
 {
@@ -193,6 +256,20 @@ static inline void watch_bytes(struct flow_table *ft, const struct flow *f,
 		ft->watch[f - ft->slots].bytes_app_host += app_host;
 		ft->watch[f - ft->slots].bytes_host_app += host_app;
 	}
+}
+/* watch_datagrams() - a train of datagrams of segment_len; 0: just one */
+static inline void watch_datagrams(struct flow_table *ft, const struct flow *f,
+                                   bool from_app, size_t len,
+                                   size_t segment_len)
+{
+	uint64_t n = segment_len ? (len + segment_len - 1) / segment_len : 1;
+	struct flow_watch *w;
+
+	if (!ft->watch)
+		return;
+	w = &ft->watch[f - ft->slots];
+	*(from_app ? &w->bytes_app_host : &w->bytes_host_app) += len;
+	*(from_app ? &w->pkts_app_host : &w->pkts_host_app) += n;
 }
 
 /* dns_tcp.c: port 53/tcp of the resolver, without a host socket */

@@ -166,6 +166,13 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
 /* The slot behind a live id, or NULL: fields the host room may use. */
 struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
 
+/*
+ * flow_who_told() - the answer to frontend_ops.who_ask(); not found: who is
+ * all zero. A token that is not waited for any more is ignored.
+ */
+void flow_who_told(struct flow_table *ft, uint64_t token,
+                   const struct frontend_who *who, int64_t now);
+
 /* --- names --------------------------------------------------------------- */
 /*
  * flow_names_bind() - from now on the resolver asks policy which names it may

@@ -5,11 +5,23 @@
 
 #include "base/addr.h"
 
-/* struct frontend_who - the thread behind a flow, for people and the log */
+#define FRONTEND_EXE_MAX 192
+
+/*
+ * struct frontend_who - the process behind a flow, for people and the log;
+ * nothing is decided by it. All zero: not known.
+ */
 struct frontend_who {
-	uint32_t tid;  /* as the host counts; 0: not known */
+	uint32_t pid;  /* as the host counts; 0: not known */
+	uint32_t tid;  /* the thread, where it is known */
+	bool lookup;   /* found by its socket, a moment later: best effort */
 	char name[32]; /* of its program, without the folders */
+	char comm[16]; /* what it calls itself */
+	char exe[FRONTEND_EXE_MAX]; /* the program's file; cut on the left */
 };
+
+/* frontend_put_exe() - a path as readlink(2) left it, without its end */
+void frontend_put_exe(char to[FRONTEND_EXE_MAX], const char *path, size_t len);
 
 /*
  * struct frontend_ops - app_ref is the reference that the frontend gave when
@@ -41,6 +53,13 @@ struct frontend_ops {
 	                     const void *data, size_t len, int64_t now);
 	/* who asks for the flow of app_ref; false: not known. NULL: never */
 	bool (*who)(void *user, uint64_t app_ref, struct frontend_who *who);
+	/*
+	 * Who that is, or more of it, shall be looked up: flow_who_told() with
+	 * this token comes soon, or never. 0, or a negative errno: there is
+	 * nothing to find. NULL: never.
+	 */
+	int (*who_ask)(void *user, uint64_t app_ref, uint8_t proto,
+	               const struct tuple *t, uint64_t token);
 };
 
 #endif

@@ -154,24 +154,23 @@ static bool may_pass(struct flow_table *ft, struct flow *f,
 {
 	struct policy_question q = {
 		.host = f->t.host, .proto = IP_PROTO_TCP, .now = ft->now_ns};
-	struct frontend_who who;
 	struct policy_answer a;
+	struct denial d = {.kind = WHO_FRONTING, .q = &q, .a = &a};
 
 	if (s->kind == SNIFF_OTHER || is_named_well(ft, f, s, &a))
 		return true;
 	ft->stats.denied++;
-	(void)flow_who(ft, f->app_ref, &who);
-	watch_denied(ft, &q, &a, &who);
-	denied_tell_fronting(ft, &q, &a, &who,
-	                     policy_pin_name(ft->rooms.policy, f->pin),
-	                     ft->now_ns);
+	d.name = policy_pin_name(ft->rooms.policy, f->pin);
+	d.flow = f;
+	if (who_denied(ft, &d, &f->t, IP_PROTO_TCP, f->app_ref, ft->now_ns))
+		f->flags |= FLOW_F_WAITS;
 	return false;
 }
 
 /* --- bytes
  * --------------------------------------------------------------------- */
 
-/* The reset is told at the turn's end; no byte goes on before. */
+/* The reset is told at the turn's end, or by who.c; no byte goes on before. */
 static ssize_t refuse(struct flow_table *ft, struct flow *f, int err)
 {
 	hold_end(ft, f);
@@ -179,7 +178,8 @@ static ssize_t refuse(struct flow_table *ft, struct flow *f, int err)
 		f->err = (int16_t)err;
 		ft->stats.resets++;
 	}
-	flow_pend(ft, f);
+	if (!(f->flags & FLOW_F_WAITS))
+		flow_pend(ft, f);
 	return -EAGAIN;
 }
 

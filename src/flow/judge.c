@@ -57,13 +57,14 @@ bool flow_who(const struct flow_table *ft, uint64_t app_ref,
 	return ops->who && ops->who(ft->rooms.frontend_user, app_ref, who);
 }
 
-enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
+enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
                            uint8_t proto, uint64_t app_ref,
                            struct endpoint *final, int64_t now)
 {
 	struct policy_question q = {.proto = proto, .now = now};
-	struct frontend_who who;
+	const struct endpoint *host = &t->host;
 	struct policy_answer a;
+	struct denial d = {.kind = WHO_FLOW, .q = &q, .a = &a};
 
 	if (is_resolver(&ft->config, &host->addr) ||
 	    (host->port == DNS_PORT && is_alias(&ft->config, &host->addr))) {
@@ -87,10 +88,8 @@ enum flow_route flow_judge(struct flow_table *ft, const struct endpoint *host,
 		return FLOW_ROUTE_HOST;
 	}
 	ft->stats.denied++;
-	(void)flow_who(ft, app_ref, &who);
-	watch_denied(ft, &q, &a, &who);
-	denied_tell(ft, &q, &a, &who, now);
-	return FLOW_ROUTE_DENIED;
+	return who_denied(ft, &d, t, proto, app_ref, now) ? FLOW_ROUTE_WAITS
+	                                                  : FLOW_ROUTE_DENIED;
 }
 
 void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now)

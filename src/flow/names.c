@@ -33,6 +33,21 @@ static void remember(struct denied_names *d, const char *name)
 	memcpy(place, name, strnlen(name, POLICY_NAME_MAX) + 1);
 }
 
+static void tell(struct flow_table *ft, const char *name,
+                 const struct policy_answer *a, int64_t now)
+{
+	struct policy_question q = {.now = now};
+	struct denial d = {.kind = WHO_NAME, .q = &q, .a = a, .name = name};
+	const struct flow *f = ft->asker;
+
+	d.quiet = is_echo(&ft->denied.names, name);
+	if (!d.quiet)
+		remember(&ft->denied.names, name);
+	(void)who_denied(ft, &d, f ? &f->t : NULL,
+	                 f ? flow_kind_proto((enum flow_kind)f->kind) : 0,
+	                 f ? f->app_ref : 0, now);
+}
+
 static enum resolver_verdict gate(void *user, const char *name,
                                   const char **reason, int64_t now)
 {
@@ -50,11 +65,7 @@ static enum resolver_verdict gate(void *user, const char *name,
 	if (a.action == POLICY_ALLOW)
 		return a.by_name ? RESOLVER_PASS_PLAIN : RESOLVER_PASS;
 	ft->stats.denied++;
-	watch_denied_name(ft, name, NULL, &a, now);
-	if (!is_echo(&ft->denied.names, name)) {
-		remember(&ft->denied.names, name);
-		denied_tell_name(ft, name, NULL, &a, now);
-	}
+	tell(ft, name, &a, now);
 	return RESOLVER_DENY;
 }
 
@@ -67,8 +78,8 @@ static bool judge(void *user, const char *name, const struct addr *addr,
 	if (policy_learn(ft->rooms.policy, name, addr, ttl, local, now, &a))
 		return true;
 	ft->stats.denied++;
-	watch_denied_name(ft, name, addr, &a, now);
-	denied_tell_name(ft, name, addr, &a, now);
+	watch_denied_name(ft, name, addr, &a, NULL, now);
+	denied_tell_name(ft, name, addr, &a, NULL, now);
 	return false;
 }
 

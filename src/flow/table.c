@@ -70,7 +70,8 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	/* calloc of this size is a mapping: untouched slots cost nothing */
 	ft->slots = calloc(ft->nslots, sizeof(*ft->slots));
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
-	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0) {
+	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0 ||
+	    who_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}
@@ -81,12 +82,14 @@ void flow_table_free(struct flow_table *ft)
 {
 	if (!ft)
 		return;
+	who_run(ft, ft->now_ns, true);
 	denied_run(ft, 0, true);
 	for (uint32_t i = 0; ft->slots && i < ft->fresh; i++)
 		if (ft->slots[i].host.fd >= 0)
 			ft->rooms.host->close(
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
+	who_fini(ft);
 	watch_fini(ft);
 	hold_fini(ft);
 	dns_tcp_fini(ft);
@@ -332,6 +335,7 @@ int64_t flow_deadline(struct flow_table *ft)
 	if (ft->pend_head != FLOW_NONE)
 		return 0;
 	at = MIN(at, hold_deadline(ft));
+	at = MIN(at, who_deadline(ft));
 	at = MIN(at, list_deadline(ft, FLOW_LIST_SHORT, ft->config.short_ns));
 	return MIN(at,
 	           list_deadline(ft, FLOW_LIST_LONG, ft->config.udp_idle_ns));
@@ -358,6 +362,7 @@ void flow_run(struct flow_table *ft, int64_t now)
 	expire(ft, FLOW_LIST_SHORT, ft->config.short_ns, now);
 	expire(ft, FLOW_LIST_LONG, ft->config.udp_idle_ns, now);
 	hold_run(ft, now);
+	who_run(ft, now, false);
 	denied_run(ft, now, false);
 }
 
@@ -379,7 +384,7 @@ void flow_policy_changed(struct flow_table *ft, int64_t now)
 		struct endpoint final;
 
 		if (f->state == FLOW_FREE || f->flags & FLOW_F_INTERNAL ||
-		    flow_judge(ft, &f->t.host,
+		    flow_judge(ft, &f->t,
 		               flow_kind_proto((enum flow_kind)f->kind), ref,
 		               &final, now) == FLOW_ROUTE_HOST)
 			continue;

@@ -61,7 +61,7 @@ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
 	struct endpoint final;
 	int rc = -EACCES;
 
-	switch (flow_judge(ft, &t->host, IP_PROTO_TCP, app_ref, &final, now)) {
+	switch (flow_judge(ft, t, IP_PROTO_TCP, app_ref, &final, now)) {
 	case FLOW_ROUTE_RESOLVER:
 		rc = open_internal(ft, t, app_ref, now, id);
 		break;
@@ -73,6 +73,9 @@ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
 		break;
 	case FLOW_ROUTE_DENIED:
 		return -EACCES;
+	case FLOW_ROUTE_WAITS: /* no flow: only its refusal will follow */
+		*id = (struct flow_id){0, 0};
+		return 0;
 	}
 	if (rc < 0)
 		ft->stats.refused++;

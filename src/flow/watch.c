@@ -5,6 +5,7 @@
 #include "observe/flowlog.h"
 #include "wire/headers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,27 +50,45 @@ static void put_rule(const struct flow_table *ft, uint32_t rule,
 
 static void put_who(const struct frontend_who *who, struct flowlog_record *r)
 {
+	if (!who)
+		return;
+	r->pid = who->pid;
 	r->tid = who->tid;
+	r->lookup = who->lookup;
 	r->program = who->name;
+	r->comm = who->comm;
+	r->exe = who->exe;
 }
 
-/* The slot as a record; the endpoint of the host goes to *host. */
-static void fill(const struct flow_table *ft, const struct flow *f,
-                 const struct flow_watch *w, struct flowlog_record *r)
+/* A flow as a record; what it points to stays the caller's. */
+static void fill(const struct flow_table *ft, uint8_t proto,
+                 const struct tuple *t, const struct flow_watch *w,
+                 struct flowlog_record *r)
 {
 	r->id = w->id;
 	r->opened = w->opened_ns;
-	r->proto = proto_name(flow_kind_proto((enum flow_kind)f->kind));
-	r->app = &f->t.app;
+	r->proto = proto_name(proto);
+	r->app = &t->app;
 	r->host = &w->host;
 	r->name = w->name;
 	put_who(&w->who, r);
 	put_rule(ft, w->rule, r);
 }
 
+static void write_open(struct flow_table *ft, uint8_t proto,
+                       const struct tuple *t, struct flow_watch *w)
+{
+	struct flowlog_record r = {.event = FLOWLOG_OPEN,
+	                           .now = w->opened_ns,
+	                           .reason = w->reason};
+
+	w->asked = 0;
+	fill(ft, proto, t, w, &r);
+	flowlog_write(ft->rooms.log, &r);
+}
+
 void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 {
-	struct flowlog_record r = {.event = FLOWLOG_OPEN, .now = now};
 	struct flow_watch *w;
 
 	if (!ft->watch)
@@ -85,25 +104,59 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 	if (ft->judged.name)
 		memcpy(w->name, ft->judged.name,
 		       strnlen(ft->judged.name, POLICY_NAME_MAX) + 1);
-	fill(ft, f, w, &r);
-	r.reason = ft->judged.reason;
-	flowlog_write(ft->rooms.log, &r);
+	w->reason = ft->judged.reason;
+	w->asked = who_opened(ft, f, now);
+	if (!w->asked)
+		write_open(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t,
+		           w);
 }
+
+void watch_told(struct flow_table *ft, const struct flow *f,
+                const struct frontend_who *who)
+{
+	struct flow_watch *w = &ft->watch[f - ft->slots];
+
+	w->who = *who;
+	write_open(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t, w);
+}
+
+void watch_late(struct flow_table *ft, uint8_t proto, const struct tuple *t,
+                struct flow_watch *w, struct flowlog_record *closed)
+{
+	write_open(ft, proto, t, w);
+	fill(ft, proto, t, w, closed);
+	flowlog_write(ft->rooms.log, closed);
+}
+
+/* libc's struct tcp_info ends here; the kernel's goes on (Linux 4.2) */
+struct tcp_info_more {
+	struct tcp_info info;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in;
+};
+static_assert(offsetof(struct tcp_info_more, pacing_rate) ==
+                      offsetof(struct tcp_info, tcpi_total_retrans) + 4,
+              "as in linux/tcp.h");
 
 /* What only the host's socket knows of a TCP flow; it is about to close. */
 /* #syscalls getsockopt */
 static void take_tcp_info(const struct flow *f, struct flowlog_record *r)
 {
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
+	struct tcp_info_more more = {0};
+	socklen_t len = sizeof(more);
 
-	if (f->kind != FLOW_TCP || f->host.fd < 0 ||
-	    getsockopt(f->host.fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-	    len < offsetof(struct tcp_info, tcpi_total_retrans) + 4)
+	if (f->host.fd < 0 ||
+	    getsockopt(f->host.fd, IPPROTO_TCP, TCP_INFO, &more, &len) < 0 ||
+	    len < offsetof(struct tcp_info_more, pacing_rate))
 		return;
 	r->has_tcp_info = true;
-	r->rtt_us = info.tcpi_rtt;
-	r->retransmits = info.tcpi_total_retrans;
+	r->rtt_us = more.info.tcpi_rtt;
+	r->retransmits = more.info.tcpi_total_retrans;
+	if (len < sizeof(more))
+		return;
+	r->has_packets = true;
+	r->packets_app_host = more.segs_out;
+	r->packets_host_app = more.segs_in;
 }
 
 void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
@@ -116,13 +169,24 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 	w = &ft->watch[f - ft->slots];
 	if (!w->id)
 		return; /* served by dns, or never opened */
-	fill(ft, f, w, &r);
 	r.bytes_app_host = w->bytes_app_host;
 	r.bytes_host_app = w->bytes_host_app;
 	r.err = f->err;
-	take_tcp_info(f, &r);
-	flowlog_write(ft->rooms.log, &r);
-	w->id = 0;
+	if (f->kind == FLOW_TCP) {
+		take_tcp_info(f, &r);
+	} else {
+		r.has_packets = true;
+		r.packets_app_host = w->pkts_app_host;
+		r.packets_host_app = w->pkts_host_app;
+	}
+	if (w->asked) {
+		who_closed(ft, f, w, &r);
+	} else {
+		fill(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t, w,
+		     &r);
+		flowlog_write(ft->rooms.log, &r);
+	}
+	w->id = w->asked = 0;
 }
 
 void watch_denied(struct flow_table *ft, const struct policy_question *q,
@@ -146,7 +210,7 @@ void watch_denied(struct flow_table *ft, const struct policy_question *q,
 
 void watch_denied_name(struct flow_table *ft, const char *name,
                        const struct addr *addr, const struct policy_answer *a,
-                       int64_t now)
+                       const struct frontend_who *who, int64_t now)
 {
 	struct endpoint host = {.addr = addr ? *addr : (struct addr){{0}}};
 	struct flowlog_record r = {
@@ -161,11 +225,13 @@ void watch_denied_name(struct flow_table *ft, const char *name,
 	if (!ft->rooms.log)
 		return;
 	put_rule(ft, a->rule, &r);
+	put_who(who, &r);
 	flowlog_write(ft->rooms.log, &r);
 }
 
 void flow_log_end(struct flow_table *ft, int64_t now)
 {
+	who_run(ft, now, true);
 	for (uint32_t i = 0; ft->watch && i < ft->fresh; i++)
 		watch_close(ft, &ft->slots[i], now);
 }

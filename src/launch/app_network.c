@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "launch/message.h"
 #include "link/frame_port.h"
+#include "link/sock_diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,15 +72,15 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
 }
 
 /*
- * The far end of a veth pair does not keep the app's namespace alive, as a tap
- * does (tests/kernel/tap_holds_namespace): what CMD has written last would be
- * lost with it.
+ * A sock_diag socket: whose is this flow? And the far end of a veth pair does
+ * not keep the app's namespace alive, as a tap does
+ * (tests/kernel/tap_holds_namespace): what CMD has written last would be lost
+ * with it.
  */
 static int send_network(const struct app_side *a, struct error *err)
 {
-	_auto_close_ int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int rc = fd < 0 ? -errno
+	_auto_close_ int fd = sock_diag_open();
+	int rc = fd < 0 ? fd
 	                : message_send(a->monitor_fd, MSG_APP_NETWORK, 0, NULL,
 	                               0, fd);
 
@@ -117,9 +117,8 @@ int app_network_port(const struct app_side *a, struct error *err)
 	rc = message_send(a->monitor_fd, MSG_FRAME_PORT, (int32_t)port.kind,
 	                  NULL, 0, port.fd);
 	frame_port_close(&port);
-	if (!rc && port.kind == FRAME_PORT_PACKET)
-		return send_network(a, err);
-	return rc ? error_set(err, rc, "cannot hand over the frame port: ") : 0;
+	return rc ? error_set(err, rc, "cannot hand over the frame port: ")
+	          : send_network(a, err);
 }
 
 int app_network_configure(const struct app_side *a, struct error *err)

@@ -20,6 +20,7 @@
 #include "launch/init.h"
 #include "launch/launch.h"
 #include "launch/resolver_socket.h"
+#include "launch/who.h"
 #include "link/link.h"
 #include "loop/loop.h"
 #include "observe/flowlog.h"
@@ -98,6 +99,34 @@ static int take_setup(struct datapath *dp, struct error *err)
 	return take_common(dp, &head, &fd);
 }
 
+/* The process behind a flow, found by the monitor. */
+static int take_process(struct datapath *dp, const struct message_head *head,
+                        int64_t now)
+{
+	struct frontend_who who = {0};
+	struct who_answer a;
+	const char *base;
+
+	if (head->text_len != sizeof(a) || !dp->ft)
+		return -EPROTO;
+	memcpy(&a, dp->text, sizeof(a));
+	a.comm[sizeof(a.comm) - 1] = a.exe[sizeof(a.exe) - 1] = '\0';
+	if (a.pid) {
+		base = strrchr(a.exe, '/');
+		base = base ? base + 1 : a.exe;
+		who.pid = a.pid;
+		who.lookup = !dp->args->sockets;
+		snprintf(who.name, sizeof(who.name), "%.31s",
+		         *base ? base : a.comm);
+		memcpy(who.comm, a.comm, sizeof(who.comm));
+		memcpy(who.exe, a.exe, sizeof(who.exe));
+	}
+	flow_who_told(dp->ft, a.token, &who, now);
+	/* lost where the monitor is busy: it waits for that some ms at most */
+	(void)!message_send(dp->monitor_fd, MSG_TOLD, 0, NULL, 0, -1);
+	return 0;
+}
+
 static void on_monitor(void *user, uint32_t index, uint32_t gen,
                        uint32_t events, int64_t now)
 {
@@ -116,7 +145,9 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 		(void)fd_take(&fd); /* the end closes it, nobody waits then */
 		return;
 	}
-	if (rc > 0)
+	if (rc > 0 && head.kind == MSG_PROCESS)
+		rc = take_process(dp, &head, now);
+	else if (rc > 0)
 		rc = take_common(dp, &head, &fd);
 	else if (rc == 0)
 		rc = -EPIPE; /* the monitor is gone, and so is the app */

@@ -11,6 +11,7 @@
 #include "launch/init.h"
 #include "launch/launch.h"
 #include "launch/resolver_socket.h"
+#include "launch/who.h"
 #include "link/link.h"
 #include "loop/loop.h"
 #include "observe/capture.h"
@@ -36,6 +37,30 @@
 static void on_denied(void *user, const char *line)
 {
 	datapath_tell(user, LOG_LEVEL_NOTICE, line);
+}
+
+/* --- processes -----------------------------------------------------------
+ */
+
+static int ask_monitor(void *user, const struct who_question *q)
+{
+	struct datapath *dp = user;
+
+	return message_send(dp->monitor_fd, MSG_WHO, 0, q, sizeof(*q), -1);
+}
+
+static int on_ask_socket(void *user, uint64_t token, uint32_t inode)
+{
+	const struct who_question q = {.token = token, .inode = inode};
+
+	return ask_monitor(user, &q);
+}
+
+static int on_ask_thread(void *user, uint64_t token, uint32_t tid)
+{
+	const struct who_question q = {.token = token, .tid = tid};
+
+	return ask_monitor(user, &q);
 }
 
 /* --- the resolver's wires ------------------------------------------------ */
@@ -345,6 +370,7 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->link)
 		return error_set(err, -ENOMEM, "no memory for %zu connections",
 		                 flows);
+	link_set_who(dp->link, dp->app_network, on_ask_socket, dp);
 	return build_capture(dp, err);
 }
 
@@ -374,6 +400,7 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->sockets)
 		return error_set(err, -ENOMEM, "no memory for %zu sockets",
 		                 flows);
+	sockets_set_who(dp->sockets, on_ask_thread, dp);
 	member.user = dp->sockets;
 	loop_member_add(dp->loop, &member);
 	return 0;

@@ -52,7 +52,7 @@ struct app_side {
  * monitor_fd's other end, in this order:
  *
  *   MSG_FRAME_PORT      link: the port; one
- *   MSG_APP_NETWORK     link: none or one
+ *   MSG_APP_NETWORK     link: one
  *   MSG_RESOLVER_SOCKET link: none or several
  *   MSG_APP_READY       waits for MSG_START; one fd: CMD's pidfd
  *   MSG_APP_STOPPED     any number, once it runs

@@ -19,21 +19,25 @@ enum message_kind {
 	MSG_HOSTS,           /* text: the host's /etc/hosts */
 	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
 	                        resolver answers; a = 0 UDP, 1 TCP listener */
-	MSG_APP_NETWORK,     /* a socket of the app's namespace, to be kept: the
-	                        namespace lives on while it is open */
+	MSG_APP_NETWORK,     /* link: a sock_diag socket of the app's namespace
+	                        (link/sock_diag.h), which lives on while it is
+	                        open */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its
 	                        kernel lives on for that as long as the frame
 	                        port is open; half a second at most), exit 0.
 	                        Maybe one fd, only to be closed at the end */
-	MSG_PROCESS,         /* answer to MSG_WHO: text "pid comm exe" */
+	MSG_PROCESS,         /* answer to MSG_WHO: a struct who_answer */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
 	MSG_FAILED,     /* a = negative errno; text says what. From the app
 	                   side as well, until MSG_START */
 	MSG_LINE,       /* a = log level; text is a line for people */
-	MSG_WHO,        /* who owns this app socket? */
+	MSG_WHO,        /* who owns this app socket? A struct who_question
+	                   (launch/who.h); answered by MSG_PROCESS, and
+	                   that by MSG_TOLD */
+	MSG_TOLD,       /* what waited for MSG_PROCESS was told in lines */
 	/* app side -> monitor (src/launch/init.h has the order) */
 	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
 	                        one fd: the pidfd of CMD */

@@ -9,6 +9,7 @@
 #include "launch/plan.h"
 #include "launch/reap.h"
 #include "launch/terminal.h"
+#include "launch/who.h"
 
 enum phase { PHASE_SET_UP, PHASE_RUNNING, PHASE_OVER };
 
@@ -25,6 +26,8 @@ struct monitor {
 	int cmd;                   /* pidfd */
 	pid_t init, datapath;      /* -1: none, or reaped */
 	struct reap_list others;   /* children from before, and not ours */
+	struct who who;
+	unsigned int lines_due; /* MSG_PROCESS without its MSG_TOLD */
 	bool app_ready, datapath_ready, no_proc, started;
 	bool subreaper; /* orphans of the app's side come to us */
 	bool killed; /* one of us, during set-up: no reason for another plan */

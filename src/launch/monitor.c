@@ -38,6 +38,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@
 
 /* lines of the datapath that are still read when CMD is gone */
 #define LAST_LINES 64
+#define LAST_LINES_MS 20
+
 /* The first failure is the one that is told. */
 void monitor_fail(struct monitor *m, int code, const char *text)
 {
@@ -66,6 +69,18 @@ static void end_process(pid_t *pid)
 	*pid = -1;
 }
 
+/* What is still on its way, the answers to its last questions included. */
+static void hear_last_lines(struct monitor *m)
+{
+	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++) {
+		struct pollfd p = {.fd = m->datapath_fd, .events = POLLIN};
+
+		if (!monitor_hear_datapath(m) &&
+		    (!m->lines_due || poll(&p, 1, LAST_LINES_MS) != 1))
+			break;
+	}
+}
+
 /*
  * Ends what is left. The datapath of a run that went well is told to finish
  * and left alone: the kernel takes 11 to 31 ms to close a tap, and what the
@@ -75,9 +90,7 @@ static void end(struct monitor *m, bool well)
 {
 	end_process(&m->init);
 	/* what CMD was refused just now was told before it was refused */
-	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++)
-		if (!monitor_hear_datapath(m))
-			break;
+	hear_last_lines(m);
 	/* the last to close an inotify descriptor waits some 20 ms for the
 	 * kernel's readers: that shall not be us */
 	if (well && m->datapath > 0 && m->datapath_fd >= 0 &&

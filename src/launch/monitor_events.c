@@ -161,6 +161,23 @@ static void on_app_exited(struct monitor *m, int wait_status)
 	m->phase = PHASE_OVER;
 }
 
+/* Whose socket, or thread, is it? */
+static void on_who(struct monitor *m, const struct message_head *head)
+{
+	struct who_question q;
+	struct who_answer a;
+
+	if (head->text_len != sizeof(q)) {
+		monitor_fail(m, -EPROTO, "bad question of the datapath");
+		return;
+	}
+	memcpy(&q, m->text, sizeof(q));
+	who_find(&m->who, m->init, &q, loop_clock(), &a);
+	/* it gives up by itself on an answer that cannot be sent */
+	if (!message_send(m->datapath_fd, MSG_PROCESS, 0, &a, sizeof(a), -1))
+		m->lines_due++;
+}
+
 bool monitor_hear_datapath(struct monitor *m)
 {
 	struct message_head head;
@@ -187,9 +204,11 @@ bool monitor_hear_datapath(struct monitor *m)
 			log_line((enum log_level)head.a, "%s", m->text);
 		break;
 	case MSG_WHO:
-		/* answered once the app's sockets can be looked up */
-		(void)!monitor_tell(m->datapath_fd, MSG_PROCESS, 0, NULL, 0,
-		                    -1);
+		on_who(m, &head);
+		break;
+	case MSG_TOLD:
+		if (m->lines_due)
+			m->lines_due--;
 		break;
 	default:
 		monitor_fail(m, -EPROTO,

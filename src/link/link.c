@@ -17,6 +17,7 @@
  */
 #include "link/link.h"
 
+#include "link/sock_diag.h"
 #include "loop/loop.h"
 #include "observe/capture.h"
 #include "wire/headers.h"
@@ -45,6 +46,9 @@ struct link {
 	uint64_t turn, port_turn;
 	uint64_t lost;           /* frames the port did not take */
 	struct capture *capture; /* NULL: nobody looks */
+	int diag;                /* -1: none */
+	int (*ask)(void *user, uint64_t token, uint32_t inode);
+	void *ask_user;
 };
 
 static uint64_t conn_pack(struct conn_id id)
@@ -231,6 +235,20 @@ static void on_echo_deliver(void *user, uint64_t ref, const struct tuple *t,
 	stack_echo_output(entered(user, now)->stack, t, seq, data, len, now);
 }
 
+static int on_who_ask(void *user, uint64_t ref, uint8_t proto,
+                      const struct tuple *t, uint64_t token)
+{
+	struct link *l = user;
+	struct sock_diag_found found;
+	int rc;
+
+	(void)ref;
+	if (l->diag < 0)
+		return -ENOENT;
+	rc = sock_diag_find(l->diag, proto, t, &found);
+	return rc < 0 ? rc : l->ask(l->ask_user, token, found.inode);
+}
+
 static const struct frontend_ops to_frontend_ops = {
 	.tcp_connected = on_connected,
 	.tcp_refused = on_refused,
@@ -241,6 +259,7 @@ static const struct frontend_ops to_frontend_ops = {
 	.udp_error = on_udp_error,
 	.echo_error = on_echo_error,
 	.echo_deliver = on_echo_deliver,
+	.who_ask = on_who_ask,
 };
 
 const struct frontend_ops *link_frontend_ops(void)
@@ -315,6 +334,7 @@ struct link *link_new(const struct stack_config *config,
 	if (!l)
 		return NULL;
 	l->port = port;
+	l->diag = -1;
 	l->budget = 1;
 	l->loop = loop;
 	l->dead = dead;
@@ -336,6 +356,15 @@ struct link *link_new(const struct stack_config *config,
 void link_capture(struct link *l, struct capture *c)
 {
 	l->capture = c;
+}
+
+void link_set_who(struct link *l, int diag,
+                  int (*ask)(void *user, uint64_t token, uint32_t inode),
+                  void *user)
+{
+	l->diag = diag;
+	l->ask = ask;
+	l->ask_user = user;
 }
 
 int link_start(struct link *l, struct flow_table *ft)

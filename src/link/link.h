@@ -22,6 +22,15 @@ struct link *link_new(const struct stack_config *config,
                       void (*dead)(void *user, int err), void *user);
 /* link_capture() - every frame is shown to c from now on; c is borrowed. */
 void link_capture(struct link *l, struct capture *c);
+/*
+ * link_set_who() - processes can be looked up: diag is a socket of
+ * sock_diag_open() in the app's namespace, borrowed; ask() is called with the
+ * inode of a socket and the token of frontend_ops.who_ask(). Before the
+ * flow table is made.
+ */
+void link_set_who(struct link *l, int diag,
+                  int (*ask)(void *user, uint64_t token, uint32_t inode),
+                  void *user);
 /* link_frontend_ops() - what flow is bound to, with the link as user */
 const struct frontend_ops *link_frontend_ops(void);
 /* link_start() - frames are read from now on (LOOP_FRAME_PORT). */

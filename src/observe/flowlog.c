@@ -74,13 +74,13 @@ static void _printf_(2, 3) put(struct line *l, const char *fmt, ...)
 	l->len += (size_t)n;
 }
 
-/* "key":"text", cut after 100 characters */
+/* "key":"text", cut after 200 characters */
 static void put_text(struct line *l, const char *key, const char *text)
 {
 	if (!text || !*text)
 		return;
 	put(l, ",\"%s\":\"", key);
-	for (size_t i = 0; text[i] && i < 100; i++) {
+	for (size_t i = 0; text[i] && i < 200; i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if (c == '"' || c == '\\')
@@ -164,11 +164,30 @@ static void put_close(struct line *l, const struct flowlog_record *r)
 	put(l, ",\"duration_ns\":%" PRId64, r->now - r->opened);
 	put(l, ",\"bytes_app_host\":%" PRIu64 ",\"bytes_host_app\":%" PRIu64,
 	    r->bytes_app_host, r->bytes_host_app);
+	if (r->has_packets)
+		put(l,
+		    ",\"packets_app_host\":%" PRIu64
+		    ",\"packets_host_app\":%" PRIu64,
+		    r->packets_app_host, r->packets_host_app);
 	if (r->err)
 		put(l, ",\"error\":\"%s\"", errno_name(r->err));
 	if (r->has_tcp_info)
 		put(l, ",\"rtt_us\":%u,\"retransmits\":%u", r->rtt_us,
 		    r->retransmits);
+}
+
+static void put_process(struct line *l, const struct flowlog_record *r)
+{
+	if (r->pid)
+		put(l, ",\"pid\":%u", r->pid);
+	if (r->tid)
+		put(l, ",\"tid\":%u", r->tid);
+	if (!r->pid && !r->tid)
+		return;
+	put_text(l, "program", r->program);
+	put_text(l, "comm", r->comm);
+	put_text(l, "exe", r->exe);
+	put(l, ",\"process_how\":\"%s\"", r->lookup ? "lookup" : "exact");
 }
 
 /* #syscalls poll ppoll write */
@@ -251,10 +270,7 @@ void flowlog_write(struct flowlog *log, const struct flowlog_record *r)
 	put_endpoint(&l, "app", r->app);
 	put_endpoint(&l, "host", r->host);
 	put_plain(&l, "name", r->name);
-	if (r->tid) {
-		put(&l, ",\"tid\":%u", r->tid);
-		put_text(&l, "program", r->program);
-	}
+	put_process(&l, r);
 	if (r->event == FLOWLOG_CLOSE)
 		put_close(&l, r);
 	put_plain(&l, "rule", r->rule);

@@ -26,12 +26,16 @@ struct flowlog_record {
 	const struct endpoint *app, *host; /* host: final, as it was judged */
 	const char *name;                  /* by which the app knew the host */
 	const char *rule, *origin, *reason;
-	uint32_t tid; /* the thread that asked, 0: not known */
-	const char *program;
+	/* who asked; 0, NULL or "": not known. lookup: best effort */
+	uint32_t pid, tid;
+	bool lookup;
+	const char *program, *comm, *exe;
 	/* of CLOSE */
 	int64_t opened;
 	uint64_t bytes_app_host, bytes_host_app;
 	int err; /* negative errno that ended it, 0: it ended well */
+	bool has_packets;
+	uint64_t packets_app_host, packets_host_app;
 	bool has_tcp_info;
 	uint32_t rtt_us, retransmits; /* of the host's socket */
 };

@@ -190,6 +190,8 @@ struct sockets {
 	struct siphash_key key;
 	struct flow_table *ft;
 	int notify_fd;
+	int (*ask)(void *user, uint64_t token, uint32_t tid); /* or NULL */
+	void *ask_user;
 	bool ended; /* the listener's last task is gone */
 	bool unix_kept;
 	bool can_getfd; /* pidfd_getfd() works here: sk_regain() will */
@@ -254,6 +256,8 @@ static inline uint64_t sk_ref(const struct sockets *s, const struct sock *sk)
 }
 /* who.c: for people and the log; what /proc says of the thread */
 bool sk_who(void *user, uint64_t ref, struct frontend_who *who);
+int sk_who_ask(void *user, uint64_t ref, uint8_t proto, const struct tuple *t,
+               uint64_t token);
 struct sock *sk_from_ref(struct sockets *s, uint64_t ref);
 /* sk_identify() - enters the inode of fd (the app's end) into the hash. */
 _must_check_ int sk_identify(struct sockets *s, struct sock *sk, int fd);

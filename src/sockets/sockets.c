@@ -178,6 +178,7 @@ const struct frontend_ops *sockets_frontend_ops(void)
 		.echo_error = on_echo_error,
 		.echo_deliver = on_echo,
 		.who = sk_who,
+		.who_ask = sk_who_ask,
 	};
 
 	return &ops;
@@ -342,6 +343,14 @@ int sockets_start(struct sockets *s, int notify_fd, struct flow_table *ft,
 void sockets_unix_is_kept(struct sockets *s, bool kept)
 {
 	s->unix_kept = kept;
+}
+
+void sockets_set_who(struct sockets *s,
+                     int (*ask)(void *user, uint64_t token, uint32_t tid),
+                     void *user)
+{
+	s->ask = ask;
+	s->ask_user = user;
 }
 
 int64_t sockets_deadline(void *user)

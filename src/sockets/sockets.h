@@ -40,6 +40,11 @@ _must_check_ int sockets_start(struct sockets *s, int notify_fd,
  * changed in between.
  */
 void sockets_unix_is_kept(struct sockets *s, bool kept);
+/* sockets_set_who() - ask() has the process of a thread looked up; the token
+ * is that of frontend_ops.who_ask() */
+void sockets_set_who(struct sockets *s,
+                     int (*ask)(void *user, uint64_t token, uint32_t tid),
+                     void *user);
 int64_t sockets_deadline(void *s);
 void sockets_run(void *s, int64_t now);
 void sockets_turn_end(void *s, int64_t now);

@@ -2,6 +2,7 @@
 /* who.c - which program a thread of the app runs, for people and the log */
 #include "sockets/sockets-private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,20 @@ bool sk_who(void *user, uint64_t ref, struct frontend_who *who)
 	exe[n] = '\0';
 	base = strrchr(exe, '/');
 	who->tid = sk->tid;
+	frontend_put_exe(who->exe, exe, (size_t)n);
 	snprintf(who->name, sizeof(who->name), "%.31s", base ? base + 1 : exe);
 	return true;
+}
+
+int sk_who_ask(void *user, uint64_t ref, uint8_t proto, const struct tuple *t,
+               uint64_t token)
+{
+	struct sockets *s = user;
+	const struct sock *sk = sk_from_ref(s, ref);
+
+	(void)proto;
+	(void)t;
+	if (!sk || !sk->tid || !s->ask)
+		return -ENOENT;
+	return s->ask(s->ask_user, token, sk->tid);
 }

@@ -113,9 +113,16 @@ check_log()
 			deny = [l for l in lines if l["event"] == "deny"]
 			assert any("loopback" in l["reason"] for l in deny)
 			assert any(l.get("name") == "other.example" for l in deny)
-			if sys.argv[2] == "sockets":
-			    assert end["program"] == "curl" and end["tid"], end
-			    assert deny[0]["program"] == "curl", deny
+			how = "exact" if sys.argv[2] == "sockets" else "lookup"
+			start, = [l for l in lines if l["event"] == "open"]
+			for l in [start, end] + deny:
+			    assert l["program"] == l["comm"] == "curl", l
+			    assert l["exe"].endswith("/curl"), l
+			    assert l["pid"] and l["process_how"] == how, l
+			assert 5 < end["packets_host_app"] < 200, end
+			assert 4 < end["packets_app_host"] < 200, end
+			assert end["rtt_us"] > 0 and end["retransmits"] == 0, end
+			assert lines.index(start) < lines.index(end)
 		END
 	done
 }
