@@ -72,12 +72,34 @@ static int take_error(struct sock *sk)
 
 /* --- sending -------------------------------------------------------------- */
 
+/* struct asked - what the control data of one message asks for; -1: nothing */
+struct asked {
+	int32_t segment_len, hops, tclass;
+};
+
+static const struct asked asked_nothing = {-1, -1, -1};
+
+static struct sending sending_of(const struct sock *sk, bool ip4,
+                                 const struct asked *asked)
+{
+	struct sending how = option_sending(sk, ip4);
+
+	if (asked->segment_len >= 0)
+		how.segment_len = (size_t)asked->segment_len;
+	if (asked->hops >= 0)
+		how.hops = (uint8_t)asked->hops;
+	if (asked->tclass >= 0)
+		how.tclass = (uint8_t)asked->tclass;
+	return how;
+}
+
 /* The payload lies in s->scratch2. */
 static int64_t udp_sendto(struct sockets *s, const struct call *c,
                           struct sock *sk, uint64_t name, int namelen,
-                          size_t len, size_t segment_len, int64_t now)
+                          size_t len, const struct asked *asked, int64_t now)
 {
 	struct sockaddr_storage ss;
+	struct sending how;
 	struct endpoint to;
 	int rc;
 
@@ -103,7 +125,8 @@ static int64_t udp_sendto(struct sockets *s, const struct call *c,
 		if (rc < 0)
 			return rc;
 	}
-	rc = datagram_send(s, sk, &to, s->scratch2, len, segment_len, now);
+	how = sending_of(sk, addr_is_ip4(&to.addr), asked);
+	rc = datagram_send(s, sk, &to, s->scratch2, len, &how, now);
 	/* -EAGAIN: dropped on its way, as any network may */
 	return rc < 0 && rc != -EAGAIN ? rc : (int64_t)len;
 }
@@ -155,11 +178,11 @@ static int64_t tcp_sendto(struct sockets *s, struct call *c, struct sock *sk,
 
 static int64_t send_payload(struct sockets *s, struct call *c, struct sock *sk,
                             uint64_t name, int namelen, int flags, size_t len,
-                            size_t segment_len, int64_t now)
+                            const struct asked *asked, int64_t now)
 {
 	if (sk->kind == SK_STREAM)
 		return tcp_sendto(s, c, sk, name, namelen, flags, len, now);
-	return udp_sendto(s, c, sk, name, namelen, len, segment_len, now);
+	return udp_sendto(s, c, sk, name, namelen, len, asked, now);
 }
 
 int64_t call_sendto(struct sockets *s, struct call *c, struct sock *sk,
@@ -177,21 +200,54 @@ int64_t call_sendto(struct sockets *s, struct call *c, struct sock *sk,
 	if (rc < 0)
 		return rc;
 	return send_payload(s, c, sk, c->args[4], (int)c->args[5],
-	                    (int)c->args[3], len,
-	                    (size_t)option_udp_segment(sk), now);
+	                    (int)c->args[3], len, &asked_nothing, now);
 }
 
-/* UDP_SEGMENT of one message; 0: none; others are of no consequence. */
-static ssize_t read_segment(struct sockets *s, const struct call *c,
-                            const struct sock *sk, const struct app_msg *m)
+static int ask(struct asked *asked, const struct cmsghdr *cm)
+{
+	size_t len = cm->cmsg_len - CMSG_LEN(0);
+	uint16_t segment;
+	int32_t v = 0;
+
+	if (cm->cmsg_level == IPPROTO_UDP && cm->cmsg_type == UDP_SEGMENT) {
+		if (len != sizeof(segment))
+			return -EINVAL;
+		memcpy(&segment, CMSG_DATA(cm), sizeof(segment));
+		asked->segment_len = segment;
+		return 0;
+	}
+	if (cm->cmsg_level != IPPROTO_IP && cm->cmsg_level != IPPROTO_IPV6)
+		return 0;
+	if (len != sizeof(v) && (len != 1 || cm->cmsg_level != IPPROTO_IP))
+		return 0; /* of another kind than those below */
+	memcpy(&v, CMSG_DATA(cm), len);
+	if (cm->cmsg_level == IPPROTO_IP ? cm->cmsg_type == IP_TTL
+	                                 : cm->cmsg_type == IPV6_HOPLIMIT) {
+		if (v > 255 || v < (cm->cmsg_level == IPPROTO_IP ? 1 : -1))
+			return -EINVAL;
+		asked->hops = v;
+	} else if (cm->cmsg_level == IPPROTO_IP
+	                   ? cm->cmsg_type == IP_TOS
+	                   : cm->cmsg_type == IPV6_TCLASS) {
+		if (v > 255 || v < (cm->cmsg_level == IPPROTO_IP ? 0 : -1))
+			return -EINVAL;
+		asked->tclass = v;
+	}
+	return 0;
+}
+
+/* What is known of the control data of m; the rest is of no consequence. */
+static int read_asked(struct sockets *s, const struct call *c,
+                      const struct app_msg *m, struct asked *asked)
 {
 	_Alignas(struct cmsghdr) uint8_t buf[APP_CONTROL_MAX];
 	struct msghdr h = {.msg_control = buf};
 	struct cmsghdr *cm;
 	int rc;
 
+	*asked = asked_nothing;
 	if (!m->control || !m->controllen)
-		return option_udp_segment(sk);
+		return 0;
 	if (m->controllen > sizeof(buf))
 		return -ENOBUFS;
 	rc = memory_read(s, c, m->control, buf, (size_t)m->controllen);
@@ -199,24 +255,25 @@ static ssize_t read_segment(struct sockets *s, const struct call *c,
 		return rc;
 	h.msg_controllen = (size_t)m->controllen;
 	for (cm = CMSG_FIRSTHDR(&h); cm; cm = CMSG_NXTHDR(&h, cm)) {
-		uint16_t v;
-
-		if (cm->cmsg_level != IPPROTO_UDP ||
-		    cm->cmsg_type != UDP_SEGMENT ||
-		    cm->cmsg_len != CMSG_LEN(sizeof(v)))
-			continue;
-		memcpy(&v, CMSG_DATA(cm), sizeof(v));
-		return v;
+		if (cm->cmsg_len < CMSG_LEN(0) ||
+		    cm->cmsg_len >
+		            (size_t)(buf + m->controllen - (const uint8_t *)cm))
+			return -EINVAL;
+		rc = ask(asked, cm);
+		if (rc < 0)
+			return rc;
 	}
-	return option_udp_segment(sk);
+	return 0;
 }
 
 static int64_t send_msg(struct sockets *s, struct call *c, struct sock *sk,
                         const struct app_msg *m, int flags, int64_t now)
 {
 	ssize_t niov = read_iov(s, c, m);
-	ssize_t segment, n;
+	struct asked asked;
 	size_t total;
+	ssize_t n;
+	int rc;
 
 	if (niov < 0)
 		return niov;
@@ -227,11 +284,11 @@ static int64_t send_msg(struct sockets *s, struct call *c, struct sock *sk,
 	                  SCRATCH_BYTES);
 	if (n < 0)
 		return n;
-	segment = read_segment(s, c, sk, m);
-	if (segment < 0)
-		return segment;
+	rc = read_asked(s, c, m, &asked);
+	if (rc < 0)
+		return rc;
 	return send_payload(s, c, sk, m->name, (int)m->namelen, flags,
-	                    (size_t)n, (size_t)segment, now);
+	                    (size_t)n, &asked, now);
 }
 
 /* Neither address nor control: the app's end does it, no copy by us. */
@@ -299,7 +356,7 @@ static bool wants_wait(const struct sock *sk, int flags)
 /* The next datagram into s->scratch2. */
 static ssize_t receive(struct sockets *s, const struct call *c, struct sock *sk,
                        size_t room, int flags, size_t *total,
-                       struct endpoint *from)
+                       struct origin *from)
 {
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
@@ -319,7 +376,7 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 {
 	int flags = (int)c->args[3];
 	struct sockaddr_storage ss;
-	struct endpoint from;
+	struct origin from;
 	size_t total;
 	ssize_t n;
 	int rc;
@@ -346,7 +403,7 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 	rc = memory_write(s, c, c->args[1], s->scratch2, (size_t)n);
 	if (rc == 0 && c->args[4])
 		rc = memory_write_sockaddr(s, c, c->args[4], c->args[5], &ss,
-		                           sk_sockaddr(sk, &from, &ss));
+		                           sk_sockaddr(sk, &from.from, &ss));
 	if (rc < 0)
 		return rc;
 	return flags & MSG_TRUNC ? (int64_t)total : n;
@@ -386,10 +443,9 @@ static void put_int(struct control *to, int level, int type, int v)
 }
 
 static void put_ip4_control(struct control *to, const struct sock *sk,
-                            const struct addr *here)
+                            const struct origin *from, const struct addr *here)
 {
 	struct in_pktinfo info = {.ipi_ifindex = (int)SANDBOX_IF};
-	uint8_t tos = 0;
 
 	if (inside_is_loopback(here))
 		info.ipi_ifindex = (int)SANDBOX_LO;
@@ -398,13 +454,13 @@ static void put_ip4_control(struct control *to, const struct sock *sk,
 	if (option_is_on(sk, IPPROTO_IP, IP_PKTINFO))
 		put_control(to, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	if (option_is_on(sk, IPPROTO_IP, IP_RECVTTL))
-		put_int(to, IPPROTO_IP, IP_TTL, 64);
+		put_int(to, IPPROTO_IP, IP_TTL, from->hops);
 	if (option_is_on(sk, IPPROTO_IP, IP_RECVTOS))
-		put_control(to, IPPROTO_IP, IP_TOS, &tos, 1);
+		put_control(to, IPPROTO_IP, IP_TOS, &from->tclass, 1);
 }
 
 static void put_ip6_control(struct control *to, const struct sock *sk,
-                            const struct addr *here)
+                            const struct origin *from, const struct addr *here)
 {
 	struct in6_pktinfo info = {.ipi6_ifindex = SANDBOX_IF};
 
@@ -415,32 +471,29 @@ static void put_ip6_control(struct control *to, const struct sock *sk,
 		put_control(to, IPPROTO_IPV6, IPV6_PKTINFO, &info,
 		            sizeof(info));
 	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVHOPLIMIT))
-		put_int(to, IPPROTO_IPV6, IPV6_HOPLIMIT, 64);
+		put_int(to, IPPROTO_IPV6, IPV6_HOPLIMIT, from->hops);
 	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVTCLASS))
-		put_int(to, IPPROTO_IPV6, IPV6_TCLASS, 0);
+		put_int(to, IPPROTO_IPV6, IPV6_TCLASS, from->tclass);
 }
 
-/*
- * To which address it was sent, and what the wire had of options: of that a
- * host socket tells us nothing, so the defaults are given.
- */
+/* To which address it was sent, and what its header had. */
 static void build_control(struct control *to, const struct sockets *s,
-                          const struct sock *sk, const struct endpoint *from)
+                          const struct sock *sk, const struct origin *from)
 {
-	struct addr here = inside_source(s, sk, from);
+	struct addr here = inside_source(s, sk, &from->from);
 
 	if (sk->kind != SK_DGRAM)
 		return;
 	if (addr_is_ip4(&here))
-		put_ip4_control(to, sk, &here);
+		put_ip4_control(to, sk, from, &here);
 	if (sk->family == AF_INET6)
-		put_ip6_control(to, sk, &here);
+		put_ip6_control(to, sk, from, &here);
 }
 
 /* What goes beside the payload: name, control, flags. */
 static int write_envelope(struct sockets *s, const struct call *c,
                           const struct sock *sk, struct app_msg *m,
-                          const struct endpoint *from, bool truncated)
+                          const struct origin *from, bool truncated)
 {
 	struct control control = {.at = s->control};
 	struct sockaddr_storage ss;
@@ -448,7 +501,7 @@ static int write_envelope(struct sockets *s, const struct call *c,
 
 	m->flags = truncated ? MSG_TRUNC : 0;
 	if (m->name) {
-		socklen_t len = sk_sockaddr(sk, from, &ss);
+		socklen_t len = sk_sockaddr(sk, &from->from, &ss);
 
 		if ((int32_t)m->namelen < 0)
 			return -EINVAL;
@@ -472,7 +525,7 @@ static int64_t recv_msg(struct sockets *s, struct call *c, struct sock *sk,
                         struct app_msg *m, int flags)
 {
 	ssize_t niov = read_iov(s, c, m);
-	struct endpoint from;
+	struct origin from;
 	size_t total;
 	ssize_t n, put;
 	int rc;

@@ -194,11 +194,27 @@ void options_tell_host(struct sockets *s, struct sock *sk)
 			(void)!tell_host(s, sk, i);
 }
 
-int32_t option_udp_segment(const struct sock *sk)
+static int32_t value_of(const struct sock *sk, int level, int name,
+                        int32_t initial)
 {
-	int i = find_option(sk, IPPROTO_UDP, UDP_SEGMENT);
+	int i = find_option(sk, level, name);
+	int32_t v = i < 0 ? initial : recall(sk, i, initial);
 
-	return i < 0 ? 0 : recall(sk, i, 0);
+	return v < 0 ? initial : v; /* -1: what is usual */
+}
+
+struct sending option_sending(const struct sock *sk, bool ip4)
+{
+	return (struct sending){
+		.segment_len =
+			(size_t)value_of(sk, IPPROTO_UDP, UDP_SEGMENT, 0),
+		.hops = (uint8_t)(ip4 ? value_of(sk, IPPROTO_IP, IP_TTL, 64)
+	                              : value_of(sk, IPPROTO_IPV6,
+	                                         IPV6_UNICAST_HOPS, 64)),
+		.tclass = (uint8_t)(ip4 ? value_of(sk, IPPROTO_IP, IP_TOS, 0)
+	                                : value_of(sk, IPPROTO_IPV6,
+	                                           IPV6_TCLASS, 0)),
+	};
 }
 
 bool option_is_on(const struct sock *sk, int level, int name)
@@ -305,6 +321,7 @@ static int64_t set_buffer(struct sock *sk, int slot, int v)
 static int64_t set_socket_level(struct sockets *s, const struct call *c,
                                 struct sock *sk, int name, bool *handled)
 {
+	int64_t r;
 	int v = 0;
 	int rc;
 
@@ -332,9 +349,14 @@ static int64_t set_socket_level(struct sockets *s, const struct call *c,
 	rc = read_int(s, c, &v);
 	if (rc < 0)
 		return rc;
-	if (name == SO_SNDBUF || name == SO_RCVBUF)
-		return set_buffer(
+	if (name == SO_SNDBUF || name == SO_RCVBUF) {
+		r = set_buffer(
 			sk, name == SO_SNDBUF ? SLOT_SNDBUF : SLOT_RCVBUF, v);
+		/* between two apps no byte of ours needs room (relay.c) */
+		return name == SO_SNDBUF && sk->state == SK_PAIRED
+		               ? CALL_CONTINUE
+		               : r;
+	}
 	set_flag(sk, name == SO_REUSEADDR ? SK_F_REUSEADDR : SK_F_REUSEPORT,
 	         v != 0);
 	return 0;

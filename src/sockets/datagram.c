@@ -38,9 +38,15 @@ static uint32_t chunks_for(size_t len)
 	return len ? (uint32_t)((len + CHUNK_BYTES - 1) / CHUNK_BYTES) : 1;
 }
 
+static bool origin_equal(const struct origin *a, const struct origin *b)
+{
+	return endpoint_equal(&a->from, &b->from) && a->hops == b->hops &&
+	       a->tclass == b->tclass;
+}
+
 /* At the bound the datagram is dropped, as a full receive buffer does. */
 static void wait_in_chunks(struct sockets *s, struct sock *sk,
-                           const struct endpoint *from, const uint8_t *data,
+                           const struct origin *from, const uint8_t *data,
                            size_t len)
 {
 	uint32_t n = chunks_for(len), free = 0;
@@ -111,7 +117,7 @@ static void refill(struct sockets *s, struct sock *sk)
 		size_t left = c->total;
 		uint32_t at = sk->chunk_head;
 
-		if (!endpoint_equal(&c->from, &sk->run_from)) {
+		if (!origin_equal(&c->from, &sk->run_from)) {
 			if (!app_end_empty(sk))
 				return;
 			sk->run_from = c->from;
@@ -132,12 +138,12 @@ static void refill(struct sockets *s, struct sock *sk)
 }
 
 void datagram_arrive(struct sockets *s, struct sock *sk,
-                     const struct endpoint *from, const void *data, size_t len,
+                     const struct origin *from, const void *data, size_t len,
                      int64_t now)
 {
 	if (sk->chunk_head != SK_NONE) {
 		wait_in_chunks(s, sk, from, data, len);
-	} else if (endpoint_equal(&sk->run_from, from)) {
+	} else if (origin_equal(&sk->run_from, from)) {
 		put_in(sk, data, len);
 	} else if (app_end_empty(sk)) {
 		sk->run_from = *from;
@@ -150,7 +156,7 @@ void datagram_arrive(struct sockets *s, struct sock *sk,
 }
 
 ssize_t datagram_take(struct sockets *s, struct sock *sk, void *buf, size_t len,
-                      int flags, size_t *total, struct endpoint *from)
+                      int flags, size_t *total, struct origin *from)
 {
 	ssize_t n;
 
@@ -175,17 +181,17 @@ ssize_t datagram_take(struct sockets *s, struct sock *sk, void *buf, size_t len,
 /* --- from the app --------------------------------------------------------- */
 
 static int send_one(struct sockets *s, struct sock *sk,
-                    const struct endpoint *from, const struct endpoint *to,
+                    const struct origin *from, const struct endpoint *to,
                     const void *data, size_t len, size_t segment_len,
                     int64_t now)
 {
-	struct tuple t = {.app = *from, .host = *to};
+	struct tuple t = {.app = from->from, .host = *to};
 	struct sock *target;
 
 	if (!inside_is_own(s, &to->addr) || inside_is_resolver(s, to))
 		return flow_udp_send(s->ft, &t, sk_ref(s, sk), data, len,
 		                     segment_len, now);
-	target = inside_find(s, SK_DGRAM, to, from);
+	target = inside_find(s, SK_DGRAM, to, &from->from);
 	if (target) {
 		datagram_arrive(s, target, from, data, len, now);
 		return 0;
@@ -199,9 +205,11 @@ static int send_one(struct sockets *s, struct sock *sk,
 }
 
 int datagram_send(struct sockets *s, struct sock *sk, const struct endpoint *to,
-                  const void *data, size_t len, size_t segment_len, int64_t now)
+                  const void *data, size_t len, const struct sending *how,
+                  int64_t now)
 {
-	struct endpoint from;
+	struct origin from = {.hops = how->hops, .tclass = how->tclass};
+	size_t segment_len = how->segment_len;
 	const uint8_t *at = data;
 	int rc = inside_autobind(s, sk, to);
 
@@ -209,8 +217,8 @@ int datagram_send(struct sockets *s, struct sock *sk, const struct endpoint *to,
 		return rc == -EADDRINUSE ? -EAGAIN : rc;
 	if (!to->port)
 		return -EINVAL;
-	from.addr = inside_source(s, sk, to);
-	from.port = sk->local.port;
+	from.from.addr = inside_source(s, sk, to);
+	from.from.port = sk->local.port;
 	if (!segment_len || !inside_is_own(s, &to->addr))
 		return send_one(s, sk, &from, to, data, len, segment_len, now);
 	while (len && rc == 0) {
@@ -226,6 +234,7 @@ int datagram_send(struct sockets *s, struct sock *sk, const struct endpoint *to,
 static void native_write(struct sockets *s, struct sock *sk, size_t len,
                          int64_t now)
 {
+	struct sending how;
 	int rc;
 
 	if (sk->kind == SK_NETLINK) {
@@ -234,8 +243,8 @@ static void native_write(struct sockets *s, struct sock *sk, size_t len,
 	}
 	if (!(sk->flags & SK_F_CONNECTED) || len > UDP_PAYLOAD_MAX)
 		return;
-	rc = datagram_send(s, sk, &sk->peer, s->scratch, len,
-	                   (size_t)option_udp_segment(sk), now);
+	how = option_sending(sk, addr_is_ip4(&sk->peer.addr));
+	rc = datagram_send(s, sk, &sk->peer, s->scratch, len, &how, now);
 	if (rc < 0 && rc != -EAGAIN) {
 		sk->err = -rc;
 		sk_wake(s, sk, now);

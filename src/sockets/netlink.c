@@ -42,7 +42,7 @@ static const void *attr_body(const struct rtattr *a)
 	return (const uint8_t *)a + RTA_LENGTH(0);
 }
 
-static const struct endpoint the_kernel; /* nl_pid 0 */
+static const struct origin the_kernel; /* nl_pid 0 */
 
 static void flush(struct reply *r)
 {

@@ -106,6 +106,18 @@ struct holder {
 	int32_t fd;
 };
 
+/* struct origin - who sent a datagram, and what its IP header said */
+struct origin {
+	struct endpoint from;
+	uint8_t hops, tclass; /* TTL and TOS of IPv4 */
+};
+
+/* struct sending - how a datagram is sent; of one message or of its socket */
+struct sending {
+	size_t segment_len; /* UDP_SEGMENT; 0: none */
+	uint8_t hops, tclass;
+};
+
 /*
  * struct sock - one socket of the app. Links are indices into the slab.
  */
@@ -135,7 +147,7 @@ struct sock {
 	uint32_t listener; /* backlog: index of its listener */
 	uint32_t listener_gen;
 	/* datagrams: all that lie in the app's end came from run_from */
-	struct endpoint run_from;
+	struct origin run_from;
 	uint32_t chunk_head, chunk_tail, nchunks;
 	struct holder holders[HOLDERS];
 	uint8_t holder_next;
@@ -177,8 +189,8 @@ struct answer {
 
 /* struct chunk - a block of a datagram that waits for the app's end */
 struct chunk {
-	struct endpoint from; /* first block of a datagram only */
-	uint32_t total;       /* length of the datagram; first block only */
+	struct origin from; /* first block of a datagram only */
+	uint32_t total;     /* length of the datagram; first block only */
 	uint32_t next;
 	uint8_t data[CHUNK_BYTES];
 };
@@ -408,7 +420,8 @@ int64_t call_shutdown(struct sockets *s, struct call *c, struct sock *sk);
 int64_t call_ioctl(struct sockets *s, struct call *c, const struct sock *sk);
 /* options that are set on the host's socket once there is one */
 void options_tell_host(struct sockets *s, struct sock *sk);
-int32_t option_udp_segment(const struct sock *sk);
+/* option_sending() - as the socket's options say it, towards that version */
+struct sending option_sending(const struct sock *sk, bool ip4);
 bool option_is_on(const struct sock *sk, int level, int name);
 /* option_put() - a value as getsockopt() writes it; 0 or < 0 */
 int64_t option_put(struct sockets *s, const struct call *c, const void *v,
@@ -471,17 +484,18 @@ void datagram_on_app_event(struct sockets *s, struct sock *sk, uint32_t events,
 /* datagram_send() - from sk to `to`; 0 or a negative errno */
 _must_check_ int datagram_send(struct sockets *s, struct sock *sk,
                                const struct endpoint *to, const void *data,
-                               size_t len, size_t segment_len, int64_t now);
+                               size_t len, const struct sending *how,
+                               int64_t now);
 /* datagram_arrive() - for the app; dropped at the bound */
 void datagram_arrive(struct sockets *s, struct sock *sk,
-                     const struct endpoint *from, const void *data, size_t len,
+                     const struct origin *from, const void *data, size_t len,
                      int64_t now);
 /*
  * datagram_take() - the next one for a notified receive: bytes copied,
  * *total its true length, *from its sender; -EAGAIN.
  */
 ssize_t datagram_take(struct sockets *s, struct sock *sk, void *buf, size_t len,
-                      int flags, size_t *total, struct endpoint *from);
+                      int flags, size_t *total, struct origin *from);
 /* datagram_drop_all() - what waits here, and what lies in the app's end */
 void datagram_drop_all(struct sockets *s, struct sock *sk);
 

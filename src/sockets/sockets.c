@@ -115,6 +115,8 @@ static void on_datagram(void *user, uint64_t app_ref, const struct tuple *t,
 {
 	struct sockets *s = user;
 	struct sock *sk = sk_from_ref(s, app_ref);
+	/* of its header a host's socket tells nothing: what is usual */
+	struct origin from = {t->host, 64, 0};
 	const uint8_t *at = data;
 
 	if (!sk || sk->kind != SK_DGRAM || sk->local.port != t->app.port)
@@ -124,7 +126,7 @@ static void on_datagram(void *user, uint64_t app_ref, const struct tuple *t,
 	do {
 		size_t n = segment_len ? MIN(len, segment_len) : len;
 
-		datagram_arrive(s, sk, &t->host, at, n, now);
+		datagram_arrive(s, sk, &from, at, n, now);
 		at += n;
 		len -= n;
 	} while (len && sk_from_ref(s, app_ref));
