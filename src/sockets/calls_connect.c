@@ -96,6 +96,8 @@ static int64_t inside_connect(struct sockets *s, struct sock *sk,
 	peer->peer = sk->local;
 	peer->listener = sk_index(s, listener);
 	peer->listener_gen = listener->gen;
+	peer->mate = sk_ref(s, sk);
+	sk->mate = sk_ref(s, peer);
 	peer->opt_set = listener->opt_set;
 	memcpy(peer->opt, listener->opt, sizeof(peer->opt));
 	/*

@@ -40,7 +40,8 @@ static bool has_peer(const struct sock *sk)
 {
 	if (sk->kind != SK_STREAM)
 		return sk->flags & SK_F_CONNECTED || sk->kind == SK_NETLINK;
-	return sk->state == SK_RELAY || sk->state == SK_PAIRED;
+	return (sk->state == SK_RELAY || sk->state == SK_PAIRED) &&
+	       !(sk->flags & SK_F_RESET);
 }
 
 int64_t call_getpeername(struct sockets *s, struct call *c, struct sock *sk)

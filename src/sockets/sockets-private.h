@@ -95,6 +95,7 @@ enum sk_flag {
 	SK_F_MORE = 1 << 21,       /* on the list of unfinished relays */
 	SK_F_URGENT = 1 << 15,     /* an urgent byte was written once */
 	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
+	SK_F_RESET = 1 << 23,      /* paired: the other closed with a reset */
 };
 
 /* Remembered options: index into sock.opt, see calls_opt.c. */
@@ -146,6 +147,7 @@ struct sock {
 	uint32_t queue_len, backlog;
 	uint32_t listener; /* backlog: index of its listener */
 	uint32_t listener_gen;
+	uint64_t mate; /* paired, backlog: sk_ref() of the other one */
 	/* datagrams: all that lie in the app's end came from run_from */
 	struct origin run_from;
 	uint32_t chunk_head, chunk_tail, nchunks;

@@ -190,6 +190,13 @@ const struct frontend_ops *sockets_frontend_ops(void)
 
 static void app_went(struct sockets *s, struct sock *sk)
 {
+	struct sock *mate = sk_from_ref(s, sk->mate);
+
+	/* its reads see a plain end (docs/sockets-fidelity.md), calls do not */
+	if (mate && sk->flags & SK_F_LINGER0) {
+		mate->flags |= SK_F_RESET;
+		mate->err = ECONNRESET;
+	}
 	/* an end whose names nobody can ask for any more */
 	sk_free(s, sk);
 }
