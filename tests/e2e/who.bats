@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# who.bats - the process behind a denial and a flow, in every way that works
+# here: tap, veth, sockets; bare and in bwrap; as a child, a thread, by UDP
+
+bats_require_minimum_version 1.5.0
+
+setup_file()
+{
+	load lib.bash
+	WAYS=$(ways)
+	export WAYS
+}
+
+setup()
+{
+	load lib.bash
+	cd "$BATS_TEST_TMPDIR" || return
+	[ -n "$WAYS" ] || must_skip "no frontend works here"
+	cat >thread.py <<-'END'
+		import socket, threading
+		def go():
+		    try: socket.create_connection(("10.0.2.2", 2))
+		    except OSError: pass
+		t = threading.Thread(target=go); t.start(); t.join()
+	END
+	cat >datagram.py <<-'END'
+		import socket, time
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		try: s.sendto(b"x", ("10.0.2.2", 3))
+		except OSError: pass
+		time.sleep(.3)
+	END
+	cat >waits.py <<-'END'
+		import socket, sys
+		open("/proc/self/comm", "w").write('a"\\\n\x1bb')
+		try: socket.create_connection(("10.0.2.2", 1))
+		except OSError: pass
+		open(sys.argv[1]).read()
+	END
+}
+
+# p WAY OPTION... -- CMD: stdout in ./out, stderr in ./err
+p()
+{
+	local way=$1
+
+	shift
+	# shellcheck disable=SC2046
+	timeout 30 "$POSTERN" "do" $(way_option "$way") "$@" \
+		>out 2>err </dev/null
+}
+
+# by NAME PORT/PROTO - the one line about it names this program, alive or not
+by()
+{
+	[ "$(grep -Ec "^postern: denied 127.0.0.1:$2 \(.*\) by $1\[[0-9]+\]; allow with" err)" = 1 ] ||
+		{ echo "not once by $1: $2"; cat err; false; }
+}
+
+@test "a child of a child, a thread, a datagram: each line says by whom" {
+	local way
+
+	for way in $WAYS; do
+		echo "$way"
+		p "$way" -- sh -c 'sh -c "curl -s http://10.0.2.2:1 || :"' || :
+		by curl 1/tcp
+		p "$way" -- python3 thread.py
+		by 'python3[0-9.]*' 2/tcp
+		p "$way" -- python3 datagram.py
+		by 'python3[0-9.]*' 3/udp
+		# an orphan in a session of its own
+		p "$way" -- sh -c '(setsid sh -c "sleep .1; curl -s http://10.0.2.2:4" &)
+			sleep .4; :'
+		by curl 4/tcp
+	done
+}
+
+@test "two programs that are refused the same are two lines, one twice is one" {
+	local way
+
+	cp "$(command -v curl)" mycurl
+	for way in $WAYS; do
+		p "$way" -- sh -c 'for i in 1 2 3; do curl -s http://10.0.2.2:1
+			./mycurl -s http://10.0.2.2:1; done; :'
+		by curl 1/tcp
+		by mycurl 1/tcp
+		[ "$(grep -c denied err)" = 2 ]
+	done
+}
+
+@test "the number is that of a process that is there, with its name" {
+	local way pid
+
+	for way in $WAYS; do
+		mkfifo "stop-$way"
+		# shellcheck disable=SC2046
+		timeout 30 "$POSTERN" "do" $(way_option "$way") --log log -- \
+			python3 waits.py "stop-$way" >out 2>err </dev/null 3>&- &
+		eventually grep -q 'by python3.*\[' err
+		pid=$(sed -n 's/.* by python3[^[]*\[\([0-9]*\)\].*/\1/p' err)
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -Fq "stop-$way"
+		echo >"stop-$way"
+		wait $!
+		# what it calls itself is text, whatever it looks like
+		grep -Fq '"comm":"a\"\\","exe"' log
+		rm log err
+	done
+}
+
+@test "in bwrap, with its pid namespace and without" {
+	local way pids
+
+	command -v bwrap >/dev/null || must_skip "no bwrap"
+	bwrap --ro-bind / / --unshare-user true 2>/dev/null ||
+		must_skip "bwrap does not work here"
+	for pids in '' --unshare-pid; do
+		# shellcheck disable=SC2086
+		ways=$(bwrap --ro-bind / / --dev /dev --proc /proc \
+			--unshare-user $pids -- "$POSTERN" check 2>/dev/null |
+			awk '/^veth: *yes/ { print "veth" }
+				/^sockets: *yes/ { print "sockets" }')
+		for way in $ways; do
+			# shellcheck disable=SC2086,SC2046
+			timeout 30 bwrap --ro-bind / / --dev /dev --proc /proc \
+				--unshare-user $pids -- "$POSTERN" "do" \
+				$(way_option "$way") -- \
+				curl -s http://10.0.2.2:1 2>err </dev/null || :
+			by curl 1/tcp
+		done
+	done
+}
+
+@test "a line is there some milliseconds after the call began" {
+	local way
+
+	for way in $WAYS; do
+		# shellcheck disable=SC2046
+		timeout 60 python3 - "$POSTERN" "do" $(way_option "$way") \
+			<<-'END' >delays
+			import socket, statistics, subprocess, sys, time
+			app = """
+			import socket, sys, time
+			for port in range(1, 9):
+			    print(port, time.monotonic(), flush=True)
+			    try: socket.create_connection(("10.0.2.2", port))
+			    except OSError: pass
+			    time.sleep(.05)
+			"""
+			p = subprocess.Popen(sys.argv[1:] + ["--", "python3", "-c", app],
+			    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+			    stderr=subprocess.PIPE, text=True)
+			delays = []
+			for port in range(1, 9):
+			    began = p.stdout.readline().split()
+			    line = p.stderr.readline()
+			    now = time.monotonic()
+			    assert began[0] == str(port) and f":{port}/tcp" in line, line
+			    assert " by python3" in line, line
+			    delays.append((now - float(began[1])) * 1000)
+			p.wait()
+			print("ms:", *[f"{d:.1f}" for d in sorted(delays)])
+			sys.exit(statistics.median(delays) > 20)
+		END
+		echo "# $way: $(<delays)" >&3
+	done
+}
+
+@test "many at once: flows keep their processes, in the log" {
+	local way port
+
+	serve 127.0.0.1
+	for way in $WAYS; do
+		rm -f log
+		p "$way" --allow "127.0.0.1:$SERVE_PORT" --log log -- sh -c "
+			for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+				curl -s -o /dev/null http://10.0.2.2:$SERVE_PORT/ &
+			done; wait" || :
+		eventually sh -c '[ "$(grep -c close log)" = 16 ]'
+		python3 - "$way" <<-'END'
+			import json, sys
+			lines = [json.loads(l) for l in open("log")]
+			opens = [l for l in lines if l["event"] == "open"]
+			assert len(opens) == 16, len(opens)
+			pids = {l["pid"] for l in opens if "pid" in l}
+			# best effort: one may have been too quick
+			assert len(pids) >= 15, (sys.argv[1], pids)
+		END
+	done
+	serve_down
+}
