@@ -136,6 +136,16 @@ int evidence_report(struct cli *c, struct report *r, struct error *err)
 	return report_read(r, log, err);
 }
 
+void evidence_put_command(const struct cli *c, FILE *f)
+{
+	for (char **w = c->rest; *w; w++) {
+		if (w != c->rest)
+			fputc(' ', f);
+		for (const char *s = *w; *s; s++)
+			fputc((unsigned char)*s < 0x20 ? ' ' : *s, f);
+	}
+}
+
 /* --- the policy of a run ------------------------------------------------- */
 
 /* A rule about the row: by name, or by address; tcp is said, to be narrow. */
@@ -163,18 +173,55 @@ static bool passes(struct policy *p, const struct report_row *row)
 	return judge_passes(p, row->name, &item.q);
 }
 
-static int add_rule(struct policy *p, const struct report_row *row,
-                    bool by_name, char **line)
+/* Appends ", by curl, git" to a comment of at most len bytes. */
+static void add_program(char *by, size_t len, const char *program)
 {
-	char rule[320], up[16], down[16];
+	size_t at = strlen(by), n = strlen(program);
+	const char *known = strstr(by, program);
+
+	if (!n || at + n + 6 > len)
+		return;
+	if (known && (known[n] == ',' || !known[n]) && known[-1] == ' ')
+		return;
+	/* a comment's text, in the line of a policy */
+	snprintf(by + at, len - at, "%s%s", at ? ", " : ", by ", program);
+}
+
+/* What all rows about the same peer come to, whoever it was that asked. */
+static void sum_up(const struct report *r, const struct report_row *row,
+                   struct report_row *sum, char *by, size_t len)
+{
+	char target[300], other[300];
+
+	*sum = (struct report_row){0};
+	by[0] = '\0';
+	report_target(row, target);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct report_row *x = &r->rows[i];
+
+		if (x->denied || strcmp(report_target(x, other), target) != 0)
+			continue;
+		sum->count += x->count;
+		sum->bytes_app_host += x->bytes_app_host;
+		sum->bytes_host_app += x->bytes_host_app;
+		add_program(by, len, x->program);
+	}
+}
+
+static int add_rule(struct policy *p, const struct report *r,
+                    const struct report_row *row, bool by_name, char **line)
+{
+	char rule[320], up[16], down[16], by[160];
+	struct report_row sum;
 
 	rule_of(row, by_name, rule);
 	if (policy_add(p, POLICY_ALLOW, rule, NULL) < 0)
 		return 0;
-	if (asprintf(line, "allow %-40s # %llu flow%s, %s sent, %s got", rule,
-	             (unsigned long long)row->count, row->count == 1 ? "" : "s",
-	             report_bytes(row->bytes_app_host, up),
-	             report_bytes(row->bytes_host_app, down)) < 0)
+	sum_up(r, row, &sum, by, sizeof(by));
+	if (asprintf(line, "allow %-40s # %llu flow%s, %s sent, %s got%s", rule,
+	             (unsigned long long)sum.count, sum.count == 1 ? "" : "s",
+	             report_bytes(sum.bytes_app_host, up),
+	             report_bytes(sum.bytes_host_app, down), by) < 0)
 		return -ENOMEM;
 	return 1;
 }
@@ -196,11 +243,11 @@ int evidence_policy(const struct report *r, struct policy *p, FILE *f)
 		if (row->denied || passes(p, row))
 			continue;
 		if (row->name[0]) {
-			rc = add_rule(p, row, true, &lines[n]);
+			rc = add_rule(p, r, row, true, &lines[n]);
 			n += rc > 0;
 		}
 		if (rc >= 0 && !passes(p, row)) {
-			rc = add_rule(p, row, false, &lines[n]);
+			rc = add_rule(p, r, row, false, &lines[n]);
 			n += rc > 0;
 		}
 	}
@@ -233,11 +280,26 @@ static char *policy_text(const struct report *r)
 	return NULL;
 }
 
+/* CMD as one line, the caller's; NULL: no memory. */
+static char *command_text(const struct cli *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	evidence_put_command(c, f);
+	fclose(f);
+	return text;
+}
+
 void evidence_print(const struct cli *c, const struct report *r, FILE *f)
 {
 	_auto_free_ char *rules = policy_text(r);
+	_auto_free_ char *command = command_text(c);
 
-	if (!rules) {
+	if (!rules || !command) {
 		log_error("no memory for the report");
 		return;
 	}
@@ -254,7 +316,7 @@ void evidence_print(const struct cli *c, const struct report *r, FILE *f)
 		        rules);
 		break;
 	case REPORT_HTML:
-		report_html(r, rules, f);
+		report_html(r, command, rules, f);
 		break;
 	case REPORT_JSON:
 		break;

@@ -23,6 +23,8 @@ FILE *evidence_end(struct cli *c, struct error *err);
 /* evidence_report() - evidence_end(), read. *r is the caller's to free. */
 _must_check_ int evidence_report(struct cli *c, struct report *r,
                                  struct error *err);
+/* evidence_put_command() - CMD and its words on one line, as they are */
+void evidence_put_command(const struct cli *c, FILE *f);
 /* evidence_print() - in the format asked for, the policy behind it. */
 void evidence_print(const struct cli *c, const struct report *r, FILE *f);
 /*

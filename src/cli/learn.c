@@ -32,13 +32,8 @@ static void write_head(const struct cli *c, FILE *f)
 
 	if (localtime_r(&now, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	fprintf(f, "# learned %s from:", date);
-	for (char **w = c->rest; *w; w++) {
-		fputc(' ', f);
-		/* one line, whatever the words hold */
-		for (const char *s = *w; *s; s++)
-			fputc((unsigned char)*s < 0x20 ? ' ' : *s, f);
-	}
+	fprintf(f, "# learned %s from: ", date);
+	evidence_put_command(c, f);
 	fputc('\n', f);
 }
 

@@ -29,9 +29,13 @@ static uint64_t number_of(struct json_object *line, const char *key)
 	return json_object_get_uint64(v);
 }
 
+/* A program may call its file anything: no terminal shall obey it. */
 static void copy(char *to, size_t len, const char *from)
 {
 	snprintf(to, len, "%s", from);
+	for (; *to; to++)
+		if ((unsigned char)*to < 0x20 || *to == 0x7f)
+			*to = '?';
 }
 
 /* FNV-1a; the lines are ours, so nobody aims at a bucket */
@@ -146,7 +150,10 @@ static void take_span(struct report *r, struct json_object *line,
 		return;
 	span = &r->spans[r->nspans++];
 	span->row = row->number;
-	span->failed = *text_of(line, "error") != '\0';
+	if (row->denied)
+		span->kind = REPORT_DENIED;
+	else if (*text_of(line, "error"))
+		span->kind = REPORT_FAILED;
 	span->to_us = end / NS_PER_US;
 	span->from_us =
 		(end - (int64_t)number_of(line, "duration_ns")) / NS_PER_US;
@@ -179,6 +186,8 @@ static int take_line(struct report *r, struct json_object *line)
 		return 0;
 	}
 	row->count++;
+	if (denied)
+		take_span(r, line, row);
 	copy(row->why, sizeof(row->why),
 	     *text_of(line, "rule") ? text_of(line, "rule")
 	                            : text_of(line, "reason"));
@@ -296,16 +305,40 @@ static void total(const struct report *r, bool denied, struct report_row *sum)
 	}
 }
 
-static void print_row(const struct report_row *row, bool md, FILE *f)
+/* A line of it must stay one line, and a cell one cell. */
+static void put_cell(const char *text, FILE *f)
+{
+	for (; *text; text++) {
+		if (*text == '|' || *text == '`' || *text == '<')
+			fputc('\\', f);
+		fputc(*text, f);
+	}
+}
+
+static void print_row_md(const struct report_row *row, FILE *f)
+{
+	char target[300], up[16], down[16];
+
+	fprintf(f, "| %s | `%s` | %s | ", row->denied ? "denied" : "allowed",
+	        report_target(row, target), row->name[0] ? row->addr : "");
+	put_cell(row->program, f);
+	fprintf(f, " | %" PRIu64 " | %s | %s | %.19s | %.19s | ", row->count,
+	        report_bytes(row->bytes_app_host, up),
+	        report_bytes(row->bytes_host_app, down), row->first, row->last);
+	put_cell(row->why, f);
+	if (row->failed)
+		fprintf(f, "; %" PRIu64 " failed: %s", row->failed, row->error);
+	fputs(" |\n", f);
+}
+
+static void print_row(const struct report_row *row, FILE *f)
 {
 	char target[300], up[16], down[16], note[64] = "";
 
 	if (row->failed)
 		snprintf(note, sizeof(note), " (%" PRIu64 " failed: %s)",
 		         row->failed, row->error);
-	fprintf(f,
-	        md ? "| %s | `%s` | %" PRIu64 " | %s | %s | %s%s%s%s |\n"
-	           : "  %-7s %-44s %6" PRIu64 " %7s %7s  %s%s%s%s\n",
+	fprintf(f, "  %-7s %-44s %6" PRIu64 " %7s %7s  %s%s%s%s\n",
 	        row->denied ? "denied" : "allowed", report_target(row, target),
 	        row->count, report_bytes(row->bytes_app_host, up),
 	        report_bytes(row->bytes_host_app, down), row->why,
@@ -320,14 +353,19 @@ static void print_table(const struct report *r, bool md, FILE *f)
 	total(r, false, &allowed);
 	total(r, true, &denied);
 	if (md)
-		fputs("| verdict | peer | flows | app -> host | host -> app | "
-		      "why |\n|---|---|---:|---:|---:|---|\n",
+		fputs("| verdict | peer | address | program | flows "
+		      "| app -> host | host -> app | first | last | why |\n"
+		      "|---|---|---|---|---:|---:|---:|---|---|---|\n",
 		      f);
 	else
 		fprintf(f, "  %-7s %-44s %6s %7s %7s  %s\n", "verdict", "peer",
 		        "flows", "sent", "got", "why");
-	for (size_t i = 0; i < r->n; i++)
-		print_row(&r->rows[i], md, f);
+	for (size_t i = 0; i < r->n; i++) {
+		if (md)
+			print_row_md(&r->rows[i], f);
+		else
+			print_row(&r->rows[i], f);
+	}
 	fprintf(f,
 	        "%s%" PRIu64 " flows allowed (%" PRIu64 " failed), %" PRIu64
 	        " denied, %s bytes sent, %s got%s\n",
@@ -376,7 +414,7 @@ static struct json_object *json_of(const struct report_row *row)
 	return o;
 }
 
-/* [row, from, to, failed] in microseconds */
+/* [row, from, to, kind] in microseconds */
 static struct json_object *json_of_span(const struct report_span *span)
 {
 	struct json_object *o = json_object_new_array();
@@ -384,7 +422,7 @@ static struct json_object *json_of_span(const struct report_span *span)
 	json_object_array_add(o, json_object_new_int64(span->row));
 	json_object_array_add(o, json_object_new_int64(span->from_us));
 	json_object_array_add(o, json_object_new_int64(span->to_us));
-	json_object_array_add(o, json_object_new_int(span->failed));
+	json_object_array_add(o, json_object_new_int((int)span->kind));
 	return o;
 }
 

@@ -24,10 +24,13 @@ struct report_row {
 	char error[24];           /* the last errno that ended one */
 };
 
-/* struct report_span - when one flow was open; row: index, once sorted */
+enum report_span_kind { REPORT_FLOW, REPORT_FAILED, REPORT_DENIED };
+
+/* struct report_span - when one flow was open, or a denial; row: index, once
+ * sorted */
 struct report_span {
 	uint32_t row;
-	bool failed;
+	enum report_span_kind kind;
 	int64_t from_us, to_us; /* monotonic */
 };
 #define REPORT_SPANS_MAX 5000u /* more are not drawn */
@@ -56,8 +59,10 @@ void report_print(const struct report *r, enum report_format format, FILE *f);
  * "10.0.0.5/icmp"; returns buf.
  */
 char *report_target(const struct report_row *row, char buf[300]);
-/* report_html() - one page that needs nothing else; policy: its rules */
-void report_html(const struct report *r, const char *policy, FILE *f);
+/* report_html() - one page that needs nothing else; command: its title,
+ * policy: its rules */
+void report_html(const struct report *r, const char *command,
+                 const char *policy, FILE *f);
 /* report_bytes() - "1.2M"; returns buf. */
 char *report_bytes(uint64_t n, char buf[16]);
 

@@ -151,6 +151,9 @@ check_log()
 		grep -Eq "^allow 127.0.0.1:$PORT/tcp " err
 		p "$f" do --report=json --report-file r.json -- true
 		python3 -c 'import json; assert json.load(open("r.json"))["peers"] == []'
+		p "$f" do --report=md --report-file r.md --allow \
+			"127.0.0.1:$PORT" -- curl -sS -o a "$URL/zeros"
+		grep -Eq "^\\| allowed \\| .127.0.0.1:$PORT. \\|  \\| curl \\| 1 \\| [0-9]+ \\| 10[0-9]k \\| 20[0-9T:-]+ \\| 20[0-9T:-]+ \\| allow 127.0.0.1:$PORT \\|" r.md
 		# the status is CMD's, report or not
 		run -9 p "$f" do --report -- sh -c 'exit 9'
 	done
@@ -192,39 +195,89 @@ check_log()
 	grep -q "^postern: from app: 10.0.2.100:[0-9]* > 10.0.2.2:$PORT tcp S " err
 }
 
-@test "the page of the report draws itself, and loads nothing" {
+# page_in_browser NAME - what chromium makes of ./NAME.html, in ./NAME.dom; with
+# no network at all, so that whatever it wanted to load would be an error
+page_in_browser()
+{
+	local alone=(unshare -n)
+
+	unshare -n true 2>/dev/null || alone=(unshare -Urn)
+	"${alone[@]}" true 2>/dev/null || alone=()
+	# its own sandbox wants what a container may not give
+	HOME=$PWD "${alone[@]}" timeout -s KILL 60 chromium --headless \
+		--no-sandbox --disable-gpu --disable-dev-shm-usage \
+		--user-data-dir="$PWD/browser" --enable-logging=stderr \
+		--virtual-time-budget=2000 --dump-dom "file://$PWD/$1.html" \
+		>"$1.dom" 2>"$1.console" </dev/null 3>&-
+	# what the page says on its console, errors of scripts and of its
+	# policy included, and nothing else
+	run ! grep CONSOLE "$1.console"
+}
+
+@test "the page of the report draws itself in a browser, and loads nothing" {
 	local f
 
+	command -v chromium >/dev/null || must_skip "no chromium"
 	f=$(frontends | tail -n 1)
 	p "$f" do --report=html --report-file r.html --allow "127.0.0.1:$PORT" \
-		-- sh -c "curl -sS -o got $URL/zeros; curl -s http://10.0.2.2:1 || :"
-	run ! grep -Eq 'src=|href=|url\(|https?://' r.html
+		-- sh -c "# <script>alert(1)</script>
+			curl -sS -o got $URL/zeros; curl -sS -o got $URL/zeros
+			curl -s http://10.0.2.2:1 || curl -s http://10.0.2.2:2 || :"
+	run ! grep -Eq 'src=|href=|url\(|https?://[^1]' r.html
 	grep -q "default-src 'none'" r.html
-	command -v node >/dev/null || must_skip "no node"
-	# the least of a document that the page's script asks for
-	cat >dom.js <<-'END'
-		const html = require('fs').readFileSync('r.html', 'utf8');
-		const part = re => html.match(re)[1];
-		class Element {
-		  constructor() { this.kids = []; this.style = {}; this.textContent = ''; }
-		  append(...k) { this.kids.push(...k); }
-		  replaceChildren(...k) { this.kids = k; }
-		  text() { return this.textContent + this.kids.map(k => k.text()).join(' '); }
-		}
-		const all = {}, get = id => all[id] ??= new Element();
-		get('data').textContent = part(/id="data">([^]*?)<\/script>/);
-		get('rules').textContent = part(/id="rules">\n([^]*?)<\/script>/);
-		global.document = { getElementById: get, createElement: () => new Element() };
-		eval(part(/<script>\n([^]*?)<\/script>/));
-		for (const id of ['cards', 'peers', 'policy']) console.log(get(id).text());
-		console.log('lanes', get('time').kids.length);
-		get('peers').kids[0].kids[3].onclick(); /* sorts by flows */
+	page_in_browser r
+	python3 - "$PORT" <<-'END'
+		import html, re, sys
+		port, dom = sys.argv[1], open("r.dom").read()
+		text = lambda part: re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]*>", " ", part)))
+		part = lambda id: re.search(f'id="{id}"[^>]*>(.*?)</(section|header|div|h1|pre)>', dom, re.S)[1]
+		assert "# <script>alert(1)</script> curl" in text(part("command")), part("command")
+		assert "alert(1)</script>" not in dom
+		cards = text(dom[dom.index('id="cards"'):dom.index("Bytes by name")])
+		assert " 2 flows allowed" in cards and " 2 times denied" in cards, cards
+		table = dom[dom.index('id="peers"'):dom.index("Flows in time")]
+		rows = [text(r).split() for r in re.findall("<tr>(.*?)</tr>", table)]
+		assert [r[1] for r in rows[1:]] == [f"127.0.0.1:{p}" for p in (port, 1, 2)], rows
+		assert rows[1][:4] == ["allow", f"127.0.0.1:{port}", "curl", "2"], rows
+		time = dom[dom.index('id="time"'):dom.index('id="policy"')]
+		assert time.count('class="denied"') == 2 and time.count("<i ") + time.count("<i>") >= 4
+		assert f"allow 127.0.0.1:{port}/tcp" in text(part("policy"))
 	END
-	node dom.js >drawn
-	grep -q '1 peers allowed 1 flows allowed 0 failed' drawn
-	grep -Eq "allow 127.0.0.1:$PORT .* deny 127.0.0.1:1 " drawn
-	grep -q "^allow 127.0.0.1:$PORT/tcp" drawn
-	grep -q '^lanes 1$' drawn
+	# the table is sorted and narrowed by what a person clicks
+	python3 - <<-'END'
+		page = open("r.html").read()
+		clicks = """<script>{
+		const th = name => [...document.querySelectorAll('th button')]
+		  .find(b => b.textContent.startsWith(name));
+		const seen = () => [...document.querySelectorAll('#peers tbody tr')]
+		  .map(r => r.cells[1].textContent.replace(/.*:/, '')).join(' ');
+		const out = [];
+		for (const name of ['peer', 'peer', 'flows', 'flows', 'verdict']) {
+		  th(name).click();
+		  out.push(name + '=' + seen());
+		}
+		for (const b of document.querySelectorAll('#tools button')) {
+		  b.click();
+		  out.push(b.textContent + '=' + seen());
+		}
+		document.querySelector('#tools button').click();
+		const find = document.querySelector('#tools input');
+		find.value = ':2'; find.dispatchEvent(new Event('input'));
+		out.push('find=' + seen());
+		document.body.dataset.clicks = out.join(';');
+		}</script>"""
+		open("c.html", "w").write(page.replace("</body>", clicks + "</body>"))
+	END
+	page_in_browser c
+	grep -Fq "data-clicks=\"$(python3 -c '
+import sys
+p = sys.argv[1]
+up = " ".join(sorted(["1", "2", p], key=lambda x: "127.0.0.1:" + x))
+down = " ".join(reversed(up.split()))
+print(f"peer={up};peer={down};flows={p} ", end="")' "$PORT")" c.dom ||
+		{ grep -o 'data-clicks="[^"]*"' c.dom; false; }
+	grep -Eq "data-clicks=.*;verdict=$PORT [12] [12];all=.*;allowed=$PORT;denied=[12] [12];find=2\"" c.dom ||
+		{ grep -o 'data-clicks="[^"]*"' c.dom; false; }
 }
 
 # In namespaces of its own: a server at 192.0.2.9 and 10.77.0.9.
