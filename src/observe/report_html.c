@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_html.c - the report as one page that needs nothing else */
 #include "observe/report-private.h"
-#include "observe/report_page.h"
+
+#include <observe/report_page.h>
 
 /*
  * The page (report_page.html) holds the JSON of the report and draws it. Its
