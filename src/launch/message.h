@@ -19,9 +19,9 @@ enum message_kind {
 	MSG_HOSTS,           /* text: the host's /etc/hosts */
 	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
 	                        resolver answers; a = 0 UDP, 1 TCP listener */
-	MSG_APP_NETWORK,     /* link: a sock_diag socket of the app's namespace
-	                        (link/sock_diag.h), which lives on while it is
-	                        open */
+	MSG_APP_NETWORK,     /* link: a socket of the app's namespace, which
+	                        lives on while it is open; a = 0 sock_diag
+	                        (link/sock_diag.h), 1 none that can be asked */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its
