@@ -366,7 +366,8 @@ int64_t sockets_deadline(void *user)
 {
 	struct sockets *s = user;
 
-	if (s->more_head != SK_NONE)
+	/* what flow reset at the end of the turn closes in the next one */
+	if (s->more_head != SK_NONE || s->ndeferred)
 		return 0;
 	return MIN(wheel_next(&s->wheel), s->nqueued ? s->look_at : TIME_NEVER);
 }
