@@ -208,7 +208,7 @@ programs()
 		}
 	END
 	(cd "$RIG_DIR" && GO111MODULE=off CGO_ENABLED=0 HOME=$RIG_DIR \
-		GOCACHE=${GOCACHE:-$HOME/.cache/go-build} go build -o get-go get.go)
+		go build -o get-go get.go)
 	chmod a+r "$RIG_DIR"/get.*
 }
 
@@ -377,15 +377,15 @@ refused='[Nn]o route to host|[Pp]ermission denied|EHOSTUNREACH|EACCES'
 		inside "$way" -q --allow site7.cdn.example \
 			--allow '*.deep.cdn.example:443' -- sh -c '
 			getent hosts site7.cdn.example >/dev/null
+			ca=$1
+			set --
 			for i in $(seq 50); do
-				for url in http https; do
-					curl -s -m 5 --cacert "$1" --resolve \
-						"site$i.cdn.example:80:192.0.2.3" \
-						--resolve \
-						"site$i.cdn.example:443:192.0.2.3" \
-						$url://site$i.cdn.example/
-				done
+				n=site$i.cdn.example
+				set -- "$@" --resolve "$n:80:192.0.2.3" \
+					--resolve "$n:443:192.0.2.3" \
+					"http://$n/" "https://$n/"
 			done
+			curl -s -m 5 --cacert "$ca" "$@"
 			curl -sS -k https://a.b.deep.cdn.example/
 			curl -s -k https://deep.cdn.example/
 			curl -s http://a.b.deep.cdn.example/
