@@ -45,6 +45,19 @@ static int load_known(const struct cli *c, struct policy *p, struct error *err)
 	return rules_load(p, c->learn_file, err);
 }
 
+/*
+ * Without any allow the file would leave everything open: the opposite of
+ * what was seen. .invalid is nobody's for ever (RFC 2606).
+ */
+static void write_none(const struct policy *p, FILE *f)
+{
+	for (uint32_t rule = 1; rule <= policy_rule_count(p); rule++)
+		if (!strncmp(policy_rule_text(p, rule), "allow ", 6))
+			return;
+	fprintf(f, "allow %-40s # it talked to nobody: nothing is open\n",
+	        "nothing.invalid");
+}
+
 static int learn(struct cli *c, struct policy *known, struct error *err)
 {
 	_auto_fclose_ FILE *f = NULL;
@@ -63,6 +76,7 @@ static int learn(struct cli *c, struct policy *known, struct error *err)
 	}
 	write_head(c, f);
 	n = evidence_policy(&r, known, f);
+	write_none(known, f);
 	write_denied(&r, f);
 	if (r.dropped)
 		fprintf(f, "# %llu lines of the log were dropped: run again\n",

@@ -159,6 +159,21 @@ check_log()
 	done
 }
 
+@test "who talked to nobody may talk to nobody" {
+	for f in $(frontends); do
+		rm -f learned
+		p "$f" learn -o learned -- true
+		grep -q '^allow nothing.invalid ' learned
+		run -7 p "$f" do --policy learned -- curl -sS http://192.0.2.1:1/
+		grep -q '(no rule allows it)' err
+		# and what is learned later makes it no wider than that
+		p "$f" learn --merge -o learned --allow "127.0.0.1:$PORT" -- \
+			curl -sS -o got "$URL/zeros"
+		[ "$(grep -c ^allow learned)" = 2 ]
+		p "$f" do --policy learned -- curl -sS -o got "$URL/zeros"
+	done
+}
+
 @test "learn, review, enforce" {
 	for f in $(frontends); do
 		rm -f learned
