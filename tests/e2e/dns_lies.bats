@@ -72,6 +72,72 @@ inside()
 		"$(grep -c '^200 192.0.2.3$' <<<"$output")" ]
 }
 
+@test "an alias of a denied name opens nothing but what was asked for" {
+	: >"$RIG_DIR/web.log"
+	for f in link sockets; do
+		# shellcheck disable=SC2016
+		run -0 --separate-stderr inside --frontend=$f --allow \
+			alias.example --deny evil.example -- sh -c '
+			get="curl -s --max-time 5 -o /dev/null -w %{http_code}\n"
+			$get http://alias.example/
+			$get http://evil.example/
+			$get -H "Host: evil.example" http://alias.example/
+			getent ahostsv4 evil.example; true'
+		[ "$output" = $'200\n000\n000' ] ||
+			{ echo "$f: $output $stderr"; false; }
+		[[ $stderr == *"denied evil.example (rule deny evil.example"* ]]
+	done
+	[ "$(grep -c 'GET / ' "$RIG_DIR/web.log")" = 2 ]
+	! grep -q '^[^ ]* [^ ]* evil.example' "$RIG_DIR/lies.log"
+}
+
+@test "a chain of aliases is followed in bounds, and filtered at its end" {
+	for f in link sockets; do
+		run -0 --separate-stderr inside --frontend=$f --allow \
+			chain.example -- sh -c '
+			dig +tries=1 +time=8 +short chain.example
+			curl -s --max-time 5 http://10.77.0.1/ || :'
+		[[ $output != *10.77.0.1* && $output == *192.0.2.3* ]] ||
+			{ echo "$output"; false; }
+		[[ $stderr == *"10.77.0.1: a name opens no private address"* ]]
+		# no address in it, no hang, no crash
+		run inside --frontend=$f --allow circle.example -- timeout 10 \
+			getent ahostsv4 circle.example
+		[ "$status" = 2 ]
+		# a name is known by what it was asked for, not by what the
+		# answer to another says of it
+		run -0 --separate-stderr inside --frontend=$f --allow \
+			unasked.example:81 --allow other.example:80 -- sh -c '
+			dig +tries=1 +time=8 +short unasked.example >/dev/null
+			curl -s --max-time 5 http://192.0.2.66/ || :'
+		[[ $stderr == *"denied unasked.example:80/tcp (no rule allows it)"* ]] ||
+			{ echo "$stderr"; false; }
+	done
+}
+
+@test "address hints and keys of SVCB and HTTPS lead nowhere" {
+	: >"$RIG_DIR/lies.log"
+	for f in link sockets; do
+		# by name: there are none, nor is the server asked
+		run -0 inside --frontend=$f --allow hint.example -- sh -c '
+			for t in HTTPS SVCB; do
+				dig +tries=1 +time=8 hint.example $t
+			done'
+		[[ $output == *"status: NOERROR"* && $output != *NXDOMAIN* ]]
+		[[ $output != *192.0.2.66* && $output != *fd00::66* ]]
+		! grep -Eq 'hint.example (64|65)' "$RIG_DIR/lies.log"
+		# without rules by name they pass, and are judged as what they
+		# are: addresses
+		run -0 --separate-stderr inside --frontend=$f \
+			--deny 192.0.2.66 -- sh -c '
+			dig +tries=1 +time=8 +short hint.example HTTPS
+			curl -s --max-time 5 http://192.0.2.66/ || :'
+		[[ $output == *192.0.2.66* ]] || { echo "$output"; false; }
+		[[ $stderr == *"denied 192.0.2.66:80/tcp (rule deny 192.0.2.66"* ]]
+		: >"$RIG_DIR/lies.log"
+	done
+}
+
 @test "ids and ports of 4000 questions are even" {
 	seq -f 'n%g.plain.example' 4000 >names
 	: >"$RIG_DIR/lies.log"

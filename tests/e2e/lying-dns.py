@@ -27,6 +27,24 @@ def record(address, ttl=60, owner=b"\xc0\x0c"):
         socket.inet_aton(address)
 
 
+def alias(owner, target):
+    """owner, target: names as text"""
+    def wire(name):
+        return b"".join(bytes([len(x)]) + x.encode()
+                        for x in name.split(".")) + b"\0"
+    text = wire(target)
+    return wire(owner) + struct.pack(">HHIH", 5, 1, 60, len(text)) + text, \
+        wire(target)
+
+
+def https(kind, address, at):
+    """a SVCB or HTTPS record with an address hint, and ech"""
+    text = b"\0\1\0" + struct.pack(">HH", 4, 4) + socket.inet_aton(address) + \
+        struct.pack(">HH", 5, 4) + b"keys" + \
+        struct.pack(">HH", 6, 16) + socket.inet_pton(socket.AF_INET6, at)
+    return b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(text)) + text
+
+
 def message(ident, q, records, flags=0x8180, answers=None):
     n = len(records) if answers is None else answers
     return struct.pack(">HHHHHH", ident, flags, 1, n, 0, 0) + q + \
@@ -40,6 +58,8 @@ def answers(query, port, tcp):
     name = b".".join(labels).decode().lower()
     how = name.split(".")[0]
     print(ident, port, name, kind, "tcp" if tcp else "udp", flush=True)
+    if how == "hint" and kind in (64, 65):
+        return [(message(ident, q, [https(kind, BAD, "fd00::66")]), False)]
     if kind != 1:
         return [(message(ident, q, []), False)]
     good = (message(ident, q, [record(GOOD)]), False)
@@ -72,6 +92,25 @@ def answers(query, port, tcp):
         count[name] = count.get(name, 0) + 1
         address = GOOD if count[name] % 3 else PRIVATE
         return [(message(ident, q, [record(address, 0)]), False)]
+    if how == "alias":  # to a name that is denied
+        record_, target = alias(name, "evil.example")
+        return [(message(ident, q, [record_, record(GOOD, 60, target)]), False)]
+    if how == "chain":  # to a private address, by way of three names
+        parts, owner = [], name
+        for target in "a.example", "evil.example", "b.example":
+            record_, wire = alias(owner, target)
+            parts.append(record_)
+            owner = target
+        return [(message(ident, q, parts + [record(PRIVATE, 60, wire),
+                                            record(GOOD, 60, wire)]), False)]
+    if how == "circle":
+        one, _ = alias(name, "b.example")
+        two, _ = alias("b.example", name)
+        return [(message(ident, q, [one, two] * 3), False)]
+    if how == "unasked":  # an address of a name that nobody asked for
+        _, other = alias(name, "other.example")
+        return [(message(ident, q, [record(BAD, 60, other), record(GOOD)]),
+                 False)]
     if how == "silent":
         return []
     return [good]
