@@ -1,57 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c - the verb `check`: what can this machine do? */
 #include "cli/check.h"
+
+#include "cli/judge.h"
+#include "cli/options.h"
+#include "cli/reach.h"
 #include "launch/launch.h"
 #include "launch/probe.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* --- ways around --------------------------------------------------------- */
-
-/*
- * Path sockets are files: no network sandbox closes them (need 10). Those
- * without a leading slash are below $XDG_RUNTIME_DIR.
- */
-static const struct {
-	const char *path, *what;
-} doors[] = {
-	{"/run/docker.sock", "docker"},
-	{"/run/podman/podman.sock", "podman"},
-	{"/run/containerd/containerd.sock", "containerd"},
-	{"/run/crio/crio.sock", "cri-o"},
-	{"/run/dbus/system_bus_socket", "the system D-Bus"},
-	{"/run/systemd/private", "systemd"},
-	{"docker.sock", "docker"},
-	{"podman/podman.sock", "podman"},
-	{"bus", "the session D-Bus"},
-	{"systemd/private", "the user's systemd"},
-};
-#define DOORS (ARRAY_SIZE(doors) + 1) /* the last is the ssh-agent */
-
-/* The i-th way around, if it is there: what it is, its path in buf. */
-static const char *open_door(size_t i, char *buf, size_t len)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	const char *agent = getenv("SSH_AUTH_SOCK");
-	struct stat st;
-
-	if (i == ARRAY_SIZE(doors))
-		snprintf(buf, len, "%s", agent ? agent : "");
-	else if (doors[i].path[0] == '/')
-		snprintf(buf, len, "%s", doors[i].path);
-	else
-		snprintf(buf, len, "%s/%s", runtime ? runtime : "",
-		         doors[i].path);
-	if (stat(buf, &st) < 0 || !S_ISSOCK(st.st_mode) ||
-	    access(buf, W_OK) < 0)
-		return NULL;
-	return i == ARRAY_SIZE(doors) ? "the ssh-agent" : doors[i].what;
-}
 
 /* --- printing ------------------------------------------------------------ */
 
@@ -74,10 +33,44 @@ static void print_line(const char *name, bool yes, const char *detail)
 		printf("%-18s %s\n", label, yes ? "yes" : "no");
 }
 
-static void print_text(const struct probe *p)
+static void print_reach(const struct policy *p)
 {
-	const char *purpose = "", *what;
+	struct reach all[REACHES];
+	uint32_t rules = policy_rule_count(p);
+
+	reach_look(p, all);
+	if (rules)
+		printf("\nwhat a program reaches under the %u rule%s given\n",
+		       (unsigned int)rules, rules == 1 ? "" : "s");
+	else
+		printf("\nwhat a program reaches %s\n",
+		       policy_denies_rest(p) ? "with --offline"
+		                             : "where no rule is given");
+	for (size_t i = 0; i < REACHES; i++)
+		printf("%-17s %-6s %s\n", all[i].name,
+		       reach_verdict_name(all[i].verdict), all[i].detail);
+}
+
+static void print_doors(void)
+{
+	const char *what;
 	char path[512];
+
+	for (size_t i = 0, n = 0; i < REACH_DOORS; i++) {
+		what = reach_door(i, path, sizeof(path));
+		if (!what)
+			continue;
+		if (!n++)
+			puts("\nways around any network sandbox, open under "
+			     "every policy; hide them\nwith one for files "
+			     "(bwrap)");
+		printf("%-24s %s\n", what, path);
+	}
+}
+
+static void print_text(const struct probe *p, const struct policy *policy)
+{
+	const char *purpose = "";
 
 	print_line("link", probe_link_works(p), "");
 	print_line("sockets", probe_sockets_works(p), "");
@@ -93,15 +86,8 @@ static void print_text(const struct probe *p)
 		if (p[i].remedy[0])
 			printf("%25s%s\n", "-> ", p[i].remedy);
 	}
-	for (size_t i = 0, n = 0; i < DOORS; i++) {
-		what = open_door(i, path, sizeof(path));
-		if (!what)
-			continue;
-		if (!n++)
-			puts("\nways around any network sandbox; hide them "
-			     "with one for files (bwrap)");
-		printf("%-18s %s\n", what, path);
-	}
+	print_reach(policy);
+	print_doors();
 }
 
 static void add_text(struct json_object *o, const char *key, const char *text)
@@ -127,7 +113,24 @@ static struct json_object *json_of_probe(enum probe_id id,
 	return o;
 }
 
-static void print_json(const struct probe *p)
+static struct json_object *json_of_reach(const struct policy *p)
+{
+	struct json_object *list = json_object_new_array();
+	struct reach all[REACHES];
+
+	reach_look(p, all);
+	for (size_t i = 0; i < REACHES; i++) {
+		struct json_object *o = json_object_new_object();
+
+		add_text(o, "name", all[i].name);
+		add_text(o, "verdict", reach_verdict_name(all[i].verdict));
+		add_text(o, "detail", all[i].detail);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static void print_json(const struct probe *p, const struct policy *policy)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -142,8 +145,9 @@ static void print_json(const struct probe *p)
 		json_object_array_add(list,
 		                      json_of_probe((enum probe_id)i, &p[i]));
 	json_object_object_add(o, "primitives", list);
-	for (size_t i = 0; i < DOORS; i++)
-		if (open_door(i, path, sizeof(path)))
+	json_object_object_add(o, "reach", json_of_reach(policy));
+	for (size_t i = 0; i < REACH_DOORS; i++)
+		if (reach_door(i, path, sizeof(path)))
 			json_object_array_add(around,
 			                      json_object_new_string(path));
 	json_object_object_add(o, "ways_around", around);
@@ -163,12 +167,17 @@ static bool anything_works(const struct probe *p)
 int cli_check(struct cli *c)
 {
 	struct probe probes[PROBE_COUNT];
+	struct error err = {0};
 
+	if (cli_options_environment(c, &err) < 0 ||
+	    judge_prepare(c->policy, &err) < 0)
+		return cli_fail(&err);
+	policy_set_offline(c->policy, c->config.offline);
 	probe_all(probes);
 	if (c->json)
-		print_json(probes);
+		print_json(probes, c->policy);
 	else
-		print_text(probes);
+		print_text(probes, c->policy);
 	return anything_works(probes) ? 0 : EXIT_POSTERN;
 }
 

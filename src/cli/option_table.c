@@ -12,7 +12,7 @@
 		__VA_ARGS__                                                    \
 	}
 #define AT(field_) .at = offsetof(struct cli, field_)
-#define VERBS_JUDGING (OPTION_WHY | OPTION_POLICY)
+#define VERBS_JUDGING (OPTION_WHY | OPTION_POLICY | OPTION_CHECK)
 #define ON_DO (OPTION_GLOBAL | OPTION_DO)
 
 #define NETWORK OPTION_GROUP_NETWORK

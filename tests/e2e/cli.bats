@@ -306,6 +306,48 @@ assert a["verdict"] == "allow" and a["port"] == 5432, a'
 	END
 }
 
+@test "check says what a policy closes, and what it cannot" {
+	local port pid
+
+	python3 -u - >sockets 2>/dev/null 3>&- <<-'END' &
+		import socket, sys, time
+		for name in "agent", "docker", "bus":
+		    u = socket.socket(socket.AF_UNIX); u.bind(name); u.listen()
+		    globals()[name] = u
+		t = socket.create_server(("127.0.0.1", 0))
+		print(t.getsockname()[1], flush=True)
+		time.sleep(60)
+	END
+	pid=$!
+	eventually test -s sockets
+	port=$(<sockets)
+	export SSH_AUTH_SOCK=$PWD/agent DOCKER_HOST=unix://$PWD/docker
+	export DBUS_SESSION_BUS_ADDRESS=unix:path=$PWD/bus,guid=0123
+	p check || :
+	grep -Eq '^host-loopback +closed ' out
+	grep -Eq '^(metadata|link-local|multicast|own-addresses|own-services|abstract-sockets) +closed' out
+	grep -Eq '^(private|internet) +open' out
+	grep -q '^ways around any network sandbox' out
+	grep -Eq "^the ssh-agent +$PWD/agent\$" out
+	grep -Eq "^docker +$PWD/docker\$" out
+	grep -Eq "^the session D-Bus +$PWD/bus\$" out
+	# what a rule opens is shown as open, by the matcher that enforces
+	p check --allow "127.0.0.1:$port" --json || :
+	kill "$pid"
+	python3 - "$PWD" <<-'END'
+		import json, sys
+		a = json.load(open("out"))
+		reach = {r["name"]: r for r in a["reach"]}
+		assert reach["host-loopback"]["verdict"] in ("part", "open"), reach
+		assert reach["internet"]["verdict"] == "closed", reach
+		for name in "agent", "docker", "bus":
+		    assert sys.argv[1] + "/" + name in a["ways_around"], a
+	END
+	p check --offline || :
+	grep -Eq '^internet +closed' out
+	run ! p check --allow 'no@where'
+}
+
 @test "-host-settings=check says what is missing, and goes on" {
 	p -network=host -host-settings=check do -- touch ran
 	[ -e ran ]
