@@ -86,13 +86,14 @@ static const char *reason_of(const struct policy_answer *a)
 	return a->reason ? a->reason : "policy";
 }
 
-/* A rule that denies wins over any that allows: then there is no remedy. */
+/* A rule that denies wins over any that allows: then there is no remedy, nor
+ * where it is NULL. */
 static void say_denied(struct flow_table *ft, const char *what,
                        const char *reason, const struct policy_answer *a,
                        const struct frontend_who *who, const char *remedy)
 {
 	/* not even a rule would help while the own addresses are unknown */
-	bool hopeless = a->rule || ft->closed;
+	bool hopeless = a->rule || ft->closed || !remedy;
 	char line[1024], by[64] = "";
 
 	if (who && (who->pid || who->tid))
@@ -105,7 +106,7 @@ static void say_denied(struct flow_table *ft, const char *what,
 
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
                  const struct policy_answer *a, const struct frontend_who *who,
-                 int64_t now)
+                 bool hopeless, int64_t now)
 {
 	bool has_port = q->proto == IP_PROTO_TCP || q->proto == IP_PROTO_UDP;
 	char what[POLICY_NAME_MAX + 16], reason[400], remedy[400];
@@ -143,7 +144,8 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	else
 		snprintf(reason, sizeof(reason), "%s", reason_of(a));
 	say_denied(ft, what, reason, a, who,
-	           policy_remedy_for(q, a, remedy, sizeof(remedy)));
+	           hopeless ? NULL
+	                    : policy_remedy_for(q, a, remedy, sizeof(remedy)));
 }
 
 void denied_tell_fronting(struct flow_table *ft,

@@ -172,9 +172,10 @@ void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now);
 uint8_t flow_kind_proto(enum flow_kind kind);
 
 /* denied.c */
+/* hopeless: no rule would help */
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
                  const struct policy_answer *a, const struct frontend_who *who,
-                 int64_t now);
+                 bool hopeless, int64_t now);
 /* what a client says it speaks to is not the name that opened the address */
 void denied_tell_fronting(struct flow_table *ft,
                           const struct policy_question *q,
@@ -206,6 +207,7 @@ struct denial {
 	const struct policy_answer *a;
 	const char *name; /* FRONTING: that opened it; NAME: that was asked */
 	bool quiet;       /* no line for people */
+	bool final;       /* the app was answered; no rule would help */
 	const struct flow *flow; /* FRONTING: that waits for its reset */
 };
 /*

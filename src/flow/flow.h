@@ -138,6 +138,13 @@ _must_check_ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
                                 int64_t now);
 
 /*
+ * flow_refused() - the frontend itself turned this away, and the app knows:
+ * for people and the log. No rule would open it.
+ */
+void flow_refused(struct flow_table *ft, const struct tuple *t, uint8_t proto,
+                  int64_t now);
+
+/*
  * flow_resolver_answer() - what resolver_ops.answer() is bound to for the
  * clients that flow named (FLOW_IS_ASKER); the owner of the resolver keeps
  * asker numbers with the top bit set for itself.

@@ -92,6 +92,24 @@ enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
 	                                                  : FLOW_ROUTE_DENIED;
 }
 
+void flow_refused(struct flow_table *ft, const struct tuple *t, uint8_t proto,
+                  int64_t now)
+{
+	struct policy_question q = {
+		.host = t->host, .proto = proto, .now = now};
+	struct policy_answer a;
+	struct denial d = {.kind = WHO_FLOW, .q = &q, .a = &a, .final = true};
+
+	policy_decide(ft->rooms.policy, &q, &a);
+	if (a.action == POLICY_ALLOW) {
+		a.action = POLICY_DENY;
+		a.rule = 0;
+		a.reason = "it is on no network";
+	}
+	ft->stats.denied++;
+	(void)who_denied(ft, &d, t, proto, 0, now);
+}
+
 void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now)
 {
 	f->pin = ft->judged.pin;

@@ -127,7 +127,7 @@ static void tell(struct flow_table *ft, const struct denial *d,
 	switch (d->kind) {
 	case WHO_FLOW:
 		watch_denied(ft, d->q, d->a, who);
-		denied_tell(ft, d->q, d->a, who, now);
+		denied_tell(ft, d->q, d->a, who, d->final, now);
 		break;
 	case WHO_FRONTING:
 		watch_denied(ft, d->q, d->a, who);
@@ -186,7 +186,8 @@ bool who_denied(struct flow_table *ft, const struct denial *d,
 	keep(w, d);
 	/* a thread that is known hears it at once, by the call itself */
 	w->u.denied.answer_app =
-		d->kind != WHO_FLOW || (!w->who.tid && proto != IP_PROTO_ICMP);
+		d->kind != WHO_FLOW ||
+		(!d->final && !w->who.tid && proto != IP_PROTO_ICMP);
 	if (d->kind == WHO_FRONTING)
 		w->flow = flow_id_of(ft, d->flow);
 	if (d->kind == WHO_NAME && w->u.denied.answer_app)

@@ -151,6 +151,13 @@ static int on_echo_input(void *user, const struct tuple *t, uint16_t seq,
 	return flow_echo_send(l->ft, t, 0, seq, data, len, ttl, l->now);
 }
 
+static void on_stack_refused(void *user, const struct tuple *t, uint8_t proto)
+{
+	struct link *l = user;
+
+	flow_refused(l->ft, t, proto, l->now);
+}
+
 static const struct stack_ops to_stack_ops = {
 	.frame_send = on_frame_send,
 	.tcp_open = on_tcp_open,
@@ -162,6 +169,7 @@ static const struct stack_ops to_stack_ops = {
 	.tcp_established = on_tcp_established,
 	.udp_input = on_udp_input,
 	.echo_input = on_echo_input,
+	.refused = on_stack_refused,
 };
 
 /* --- what flow tells ----------------------------------------------------- */

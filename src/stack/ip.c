@@ -40,6 +40,22 @@ static bool gso_fits(const struct packet *p)
 	}
 }
 
+/* Ports stand first in both headers; of a later fragment there are none. */
+void packet_refused(struct stack *st, const struct packet *p)
+{
+	const struct stack_ops *ops = st->common.ops;
+	struct view v = p->l4;
+	const struct be16 *ports = view_take(&v, 2 * sizeof(*ports));
+	struct tuple t;
+
+	if (!ops->refused || !ports ||
+	    (p->proto != IP_PROTO_TCP && p->proto != IP_PROTO_UDP))
+		return;
+	t.app = (struct endpoint){p->src, be16_get(ports[0])};
+	t.host = (struct endpoint){p->dst, be16_get(ports[1])};
+	ops->refused(st->common.user, &t, p->proto);
+}
+
 static void protocol_unknown(struct stack *st, const struct packet *p,
                              int64_t now)
 {

@@ -87,13 +87,16 @@ static bool is_dhcp(const struct packet *p)
  * What leaves is judged again by flow; what is turned away here are the
  * addresses that never are on a wire (T21) and the app's own.
  */
-static bool route(struct stack *st, const struct packet *p, int64_t now)
+static bool route(struct stack *st, const struct packet *p, bool later,
+                  int64_t now)
 {
 	const uint8_t *d = addr_ip4_bytes(&p->dst);
 
 	if (p->is_ours)
 		return true;
 	if (d[0] == 0 || d[0] == 127 || d[0] >= 240) {
+		if (!later)
+			packet_refused(st, p);
 		/* the errors that may pass are not told to UDP sockets */
 		icmp_error_errno(st, p, -EACCES, now);
 		return false;
@@ -194,7 +197,8 @@ void ip4_input(struct stack *st, struct packet *p, int64_t now)
 			ip_dispatch(st, p, now);
 		return;
 	}
-	if (p->is_link_group || !route(st, p, now))
+	if (p->is_link_group ||
+	    !route(st, p, be16_get(h->frag) & IP4_OFFSET_MASK, now))
 		return;
 	if (is_fragment(h))
 		fragment_input(st, p, h, now);

@@ -232,6 +232,9 @@ static bool route(struct stack *st, const struct packet *p, int64_t now)
 		return true;
 	if (is_loopback(&p->dst) || addr_is_unspecified(&p->dst) ||
 	    addr_is_ip4(&p->dst) || is_link_local(&p->dst)) {
+		/* one in IPv4's clothes would be told as IPv4 */
+		if (!addr_is_ip4(&p->dst))
+			packet_refused(st, p);
 		icmp_error_errno(st, p, -EACCES, now);
 		return false;
 	}
@@ -292,6 +295,8 @@ void ip6_input(struct stack *st, struct packet *p, int64_t now)
 		eth_learn(st, &p->src, p->src_mac);
 	if (p->is_group) {
 		/* multicast stays inside: NDP only */
+		if (p->proto == IP_PROTO_UDP)
+			packet_refused(st, p);
 		if (chain_walk(st, p, now) == WALK_ON &&
 		    p->proto == IP_PROTO_ICMP6)
 			ip_dispatch(st, p, now);

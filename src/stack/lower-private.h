@@ -119,6 +119,8 @@ void ip6_input(struct stack *st, struct packet *p, int64_t now);
 /* ip6_continue() - the rest of the header chain, then ip_dispatch() */
 void ip6_continue(struct stack *st, struct packet *p, int64_t now);
 /* ip_dispatch() - a whole packet, addresses judged, to its transport */
+/* packet_refused() - tells the owner that p goes no further than here */
+void packet_refused(struct stack *st, const struct packet *p);
 void ip_dispatch(struct stack *st, struct packet *p, int64_t now);
 /* ip_dispatch_reassembled() - the same from a slot, with a new IP header */
 void ip_dispatch_reassembled(struct stack *st, struct packet *p,

@@ -105,6 +105,13 @@ struct stack_ops {
 	 */
 	int (*echo_input)(void *user, const struct tuple *t, uint16_t seq,
 	                  const void *data, size_t len, uint8_t ttl);
+	/*
+	 * For people and the log: a TCP segment or a datagram for an address
+	 * that is on no wire (loopback, class E, link-local) or a group goes
+	 * no further, and was answered as far as it may be. No re-entry. May
+	 * be NULL.
+	 */
+	void (*refused)(void *user, const struct tuple *t, uint8_t proto);
 };
 
 /* Counters, all since the start. */

@@ -65,8 +65,10 @@ void udp_input(struct stack *st, const struct packet *p, int64_t now)
 		dhcp4_input(st, p, payload);
 		return;
 	}
-	if (p->is_group)
+	if (p->is_group) {
+		packet_refused(st, p);
 		return;
+	}
 	if (p->vnet && p->vnet->gso_type && payload.len > p->vnet->gso_size)
 		segment_len = p->vnet->gso_size;
 	if (segment_len && payload.len > segment_len * TRAIN_APP_MAX) {

@@ -189,3 +189,34 @@ by()
 	done
 	serve_down
 }
+
+@test "what never is on a wire is refused with a line, too" {
+	local way
+
+	cat >odd.py <<-'END'
+		import socket, time
+		def tcp(family, to):
+		    s = socket.socket(family, socket.SOCK_STREAM)
+		    s.settimeout(5)
+		    try: s.connect(to)
+		    except OSError as e: print(to[0], e.errno)
+		tcp(socket.AF_INET, ("240.0.0.1", 80))
+		index = [i for i, n in socket.if_nameindex() if n != "lo"]
+		if index: tcp(socket.AF_INET6, ("fe80::77", 81, 0, index[0]))
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		try: s.sendto(b"x", ("239.1.2.3", 82))
+		except OSError as e: print("239.1.2.3", e.errno)
+		time.sleep(.2)
+	END
+	for way in $WAYS; do
+		echo "$way"
+		p "$way" --log log -- python3 odd.py
+		cat err
+		grep -q '^postern: denied 240.0.0.1:80/tcp (multicast.*closed by default)' err
+		grep -q '^postern: denied 239.1.2.3:82/udp (multicast.*closed by default)' err
+		[ "$way" = sockets ] ||
+			grep -q '^postern: denied \[fe80::77\]:81/tcp (link-local.*closed by default)' err
+		grep -q '"event":"deny".*"host_addr":"239.1.2.3","host_port":82' log
+		rm log
+	done
+}

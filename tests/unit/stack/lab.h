@@ -47,6 +47,7 @@ struct lab {
 		size_t len;
 	} frame[LAB_FRAMES];
 	struct lab_call udp, echo, tcp;
+	struct lab_call refused;
 	unsigned int icmp_mtu;
 	uint32_t icmp_seq;
 	int icmp_count;
@@ -159,6 +160,14 @@ static int lab_echo_input(void *user, const struct tuple *t, uint16_t seq,
 	return lab.echo_result;
 }
 
+static void lab_refused(void *user, const struct tuple *t, uint8_t proto)
+{
+	(void)user;
+	lab.refused.t = *t;
+	lab.refused.seq = proto;
+	lab.refused.count++;
+}
+
 static void lab_fill(void *user, void *buf, size_t len)
 {
 	static uint32_t seed = 1;
@@ -175,6 +184,7 @@ static const struct stack_ops lab_ops = {
 	.frame_send = lab_frame_send,
 	.udp_input = lab_udp_input,
 	.echo_input = lab_echo_input,
+	.refused = lab_refused,
 };
 
 static struct addr lab_addr(const char *text)

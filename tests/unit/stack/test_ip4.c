@@ -181,6 +181,8 @@ static void groups_stay_inside(void **state)
 	udp_packet(APP, HOST);
 	lab_send_to(all, ETH_TYPE_IP4);
 	assert_int_equal(lab.udp.count + lab.tcp.count, 0);
+	/* datagrams to a group are told, by unicast frames, too */
+	assert_int_equal(lab.refused.count, 2 * ARRAY_SIZE(groups));
 	assert_int_equal(lab.frames, 0);
 }
 
@@ -194,6 +196,7 @@ static void loopback_is_refused(void **state)
 		{"127.0.0.1", 13}, {"127.255.255.254", 13}, {"0.0.0.0", 13},
 		{"0.0.0.1", 13},   {"240.0.0.1", 13},       {APP, 1},
 	};
+	int told = 0;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -212,7 +215,21 @@ static void loopback_is_refused(void **state)
 		assert_int_equal(h->code, rows[i].code);
 		assert_memory_equal(body.data, lab_out.buf + lab_out.start,
 		                    body.len);
+		/* but told, for people; the app's own address is no secret */
+		if (rows[i].code == 13)
+			told++;
+		assert_int_equal(lab.refused.count, told);
+		assert_int_equal(lab.refused.t.host.port, 80);
+		assert_int_equal(lab.refused.t.app.port, 4000);
+		assert_int_equal(lab.refused.seq, IP_PROTO_TCP);
 	}
+	/* a later fragment has no ports to tell */
+	lab_new("xxxxxxxx", 8);
+	lab_ip4("10.0.2.99", "127.0.0.1", IP_PROTO_TCP);
+	head()->frag = be16_of(1);
+	lab_ip4_checksum(head());
+	lab_send4();
+	assert_int_equal(lab.refused.count, told);
 }
 
 static void hop_limit(void **state)
