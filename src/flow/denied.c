@@ -214,3 +214,8 @@ void denied_run(struct flow_table *ft, int64_t now, bool last)
 	if (last || now >= denied_deadline(ft))
 		say_unsaid(ft);
 }
+
+void flow_say_rest(struct flow_table *ft, int64_t now)
+{
+	denied_run(ft, now, true);
+}

@@ -222,6 +222,8 @@ struct flow_stats {
 	size_t app_open; /* TCP flows whose app side has not ended yet */
 };
 const struct flow_stats *flow_stats(struct flow_table *ft);
+/* flow_say_rest() - the denials that were held back are told as a number now */
+void flow_say_rest(struct flow_table *ft, int64_t now);
 /* flow_log_end() - the run is over: what is open is logged as closed now */
 void flow_log_end(struct flow_table *ft, int64_t now);
 

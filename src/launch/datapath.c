@@ -146,6 +146,11 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 		(void)fd_take(&fd); /* the end closes it, nobody waits then */
 		return;
 	}
+	if (rc > 0 && head.kind == MSG_LAST) {
+		flow_say_rest(dp->ft, now);
+		(void)!message_send(dp->monitor_fd, MSG_TOLD, 0, NULL, 0, -1);
+		return;
+	}
 	if (rc > 0 && head.kind == MSG_PROCESS)
 		rc = take_process(dp, &head, now);
 	else if (rc > 0)

@@ -28,6 +28,8 @@ enum message_kind {
 	                        kernel lives on for that as long as the frame
 	                        port is open; half a second at most), exit 0.
 	                        Maybe one fd, only to be closed at the end */
+	MSG_LAST,            /* CMD is gone: say what is held back of lines for
+	                        people, then MSG_TOLD */
 	MSG_PROCESS,         /* answer to MSG_WHO: a struct who_answer */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
@@ -37,7 +39,8 @@ enum message_kind {
 	MSG_WHO,        /* who owns this app socket? A struct who_question
 	                   (launch/who.h); answered by MSG_PROCESS, and
 	                   that by MSG_TOLD */
-	MSG_TOLD,       /* what waited for MSG_PROCESS was told in lines */
+	MSG_TOLD,       /* what waited for MSG_PROCESS or MSG_LAST was told in
+	                   lines */
 	/* app side -> monitor (src/launch/init.h has the order) */
 	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
 	                        one fd: the pidfd of CMD */

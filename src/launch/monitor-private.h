@@ -27,7 +27,8 @@ struct monitor {
 	pid_t init, datapath;      /* -1: none, or reaped */
 	struct reap_list others;   /* children from before, and not ours */
 	struct who who;
-	unsigned int lines_due; /* MSG_PROCESS without its MSG_TOLD */
+	unsigned int lines_due; /* MSG_TOLD that are still to come */
+	bool lines;             /* was there any? */
 	bool app_ready, datapath_ready, no_proc, started;
 	bool subreaper; /* orphans of the app's side come to us */
 	bool killed; /* one of us, during set-up: no reason for another plan */

@@ -72,6 +72,10 @@ static void end_process(pid_t *pid)
 /* What is still on its way, the answers to its last questions included. */
 static void hear_last_lines(struct monitor *m)
 {
+	/* of many denials the last are held back, and there were some */
+	if (m->lines && m->datapath_fd >= 0 &&
+	    !message_send(m->datapath_fd, MSG_LAST, 0, NULL, 0, -1))
+		m->lines_due++;
 	for (int i = 0; i < LAST_LINES && m->datapath_fd >= 0; i++) {
 		struct pollfd p = {.fd = m->datapath_fd, .events = POLLIN};
 

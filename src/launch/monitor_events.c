@@ -200,6 +200,7 @@ bool monitor_hear_datapath(struct monitor *m)
 		monitor_fail(m, head.a < 0 ? head.a : -EPROTO, m->text);
 		break;
 	case MSG_LINE:
+		m->lines = true;
 		if (head.a >= LOG_LEVEL_ERROR && head.a <= LOG_LEVEL_TRACE)
 			log_line((enum log_level)head.a, "%s", m->text);
 		break;

@@ -220,3 +220,43 @@ by()
 		rm log
 	done
 }
+
+@test "a flood of denied names and ports is a few lines, and counted" {
+	local way
+
+	cat >flood.py <<-'END'
+		import socket, struct
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.connect(("10.0.2.3", 53)); s.settimeout(5)
+		for i in range(1500):
+		    name = b"".join(bytes([len(x)]) + x for x in
+		                    (b"n%d" % i, b"x" * 63, b"example"))
+		    s.send(struct.pack(">HHHHHH", i, 256, 1, 0, 0, 0) + name +
+		           b"\0\0\1\0\1")
+		    answer = s.recv(2000)
+		    assert answer[3] & 15 == 3, answer[:12]
+		for port in range(1, 1500):
+		    try: socket.create_connection(("10.0.2.2", port), 5)
+		    except OSError: pass
+	END
+	for way in $WAYS; do
+		rm -f log
+		p "$way" --allow other.example --log log -- python3 flood.py
+		python3 - <<-'END'
+			import json, re
+			lines = [l for l in open("err").read().splitlines()]
+			said = [l for l in lines if " denied " in l and "more denied" not in l]
+			more = sum(int(re.search(r"and (\d+) more denied", l)[1])
+			           for l in lines if "more denied" in l)
+			log = [json.loads(l) for l in open("log")]
+			took = (log[-1]["mono_ns"] - log[0]["mono_ns"]) / 1e9
+			assert len(said) <= 10 * (took + 2), (len(said), took)
+			# a SYN whose ICMP error was one too many comes again
+			assert 2999 <= len(said) + more <= 3100, (len(said), more)
+			# the log has each of them, or says how many it has not
+			denied = sum(l["event"] == "deny" for l in log)
+			lost = sum(l["lines"] for l in log if l["event"] == "dropped")
+			assert 2999 <= denied + lost <= 3100, (denied, lost)
+		END
+	done
+}
