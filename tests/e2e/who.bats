@@ -174,8 +174,9 @@ by()
 		rm -f log
 		p "$way" --allow "127.0.0.1:$SERVE_PORT" --log log -- sh -c "
 			for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
-				curl -s -o /dev/null http://10.0.2.2:$SERVE_PORT/ &
-			done; wait" || :
+				bash -c 'exec 3<>/dev/tcp/10.0.2.2/$SERVE_PORT
+					sleep .3' &
+			done; wait"
 		eventually sh -c '[ "$(grep -c close log)" = 16 ]'
 		python3 - "$way" <<-'END'
 			import json, sys
@@ -183,8 +184,9 @@ by()
 			opens = [l for l in lines if l["event"] == "open"]
 			assert len(opens) == 16, len(opens)
 			pids = {l["pid"] for l in opens if "pid" in l}
-			# best effort: one may have been too quick
-			assert len(pids) >= 15, (sys.argv[1], pids)
+			# best effort: on a busy machine the answer may be late
+			assert len(pids) >= 12, (sys.argv[1], pids)
+			assert all(l["comm"] in ("bash", "sleep") for l in opens if "pid" in l), opens
 		END
 	done
 	serve_down
