@@ -94,6 +94,10 @@ struct flow_watch {
 	uint64_t asked;
 	const char *reason; /* of the answer, while asked */
 	struct frontend_who who;
+	bool ambiguous;      /* as the answer had it */
+	bool ech;            /* of what the client said */
+	const char *said_in; /* "tls", "http"; NULL: not looked at, neither */
+	char said[POLICY_NAME_MAX + 1];
 	char name[POLICY_NAME_MAX + 1];
 };
 
@@ -208,6 +212,8 @@ struct denial {
 	const char *name; /* FRONTING: that opened it; NAME: that was asked */
 	bool quiet;       /* no line for people */
 	bool final;       /* the app was answered; no rule would help */
+	const char
+		*said_in; /* FRONTING: "tls", "http": where a->name is from */
 	const struct flow *flow; /* FRONTING: that waits for its reset */
 };
 /*
@@ -239,12 +245,18 @@ _must_check_ int watch_init(struct flow_table *ft);
 void watch_fini(struct flow_table *ft);
 void watch_open(struct flow_table *ft, const struct flow *f, int64_t now);
 void watch_close(struct flow_table *ft, const struct flow *f, int64_t now);
+/* said_in: fronting, the name of a is from there; NULL: no fronting */
 void watch_denied(struct flow_table *ft, const struct policy_question *q,
-                  const struct policy_answer *a,
+                  const struct policy_answer *a, const char *said_in,
                   const struct frontend_who *who);
 void watch_denied_name(struct flow_table *ft, const char *name,
                        const struct addr *addr, const struct policy_answer *a,
                        const struct frontend_who *who, int64_t now);
+struct sniff;
+/* watch_said() - what the first bytes of f speak to */
+void watch_said(struct flow_table *ft, const struct flow *f,
+                const struct sniff *s);
+const char *watch_said_in(const struct sniff *s);
 /* watch_told() - the process of an opened flow is known, or will not be */
 void watch_told(struct flow_table *ft, const struct flow *f,
                 const struct frontend_who *who);

@@ -157,8 +157,10 @@ static bool may_pass(struct flow_table *ft, struct flow *f,
 	struct policy_answer a;
 	struct denial d = {.kind = WHO_FRONTING, .q = &q, .a = &a};
 
+	watch_said(ft, f, s);
 	if (s->kind == SNIFF_OTHER || is_named_well(ft, f, s, &a))
 		return true;
+	d.said_in = watch_said_in(s);
 	ft->stats.denied++;
 	d.name = policy_pin_name(ft->rooms.policy, f->pin);
 	d.flow = f;

@@ -3,6 +3,7 @@
 #include "flow/flow-private.h"
 
 #include "observe/flowlog.h"
+#include "policy/sniff.h"
 #include "wire/headers.h"
 
 #include <assert.h>
@@ -71,6 +72,14 @@ static void fill(const struct flow_table *ft, uint8_t proto,
 	r->app = &t->app;
 	r->host = &w->host;
 	r->name = w->name;
+	r->ambiguous = w->ambiguous;
+	if (r->event == FLOWLOG_CLOSE) {
+		/* where it said which one, that is not in doubt any more */
+		r->ambiguous &= !w->said[0];
+		r->said = w->said;
+		r->said_in = w->said_in;
+		r->ech = w->ech;
+	}
 	put_who(&w->who, r);
 	put_rule(ft, w->rule, r);
 }
@@ -94,7 +103,8 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 	if (!ft->watch)
 		return;
 	w = &ft->watch[f - ft->slots];
-	memset(w, 0, offsetof(struct flow_watch, name));
+	memset(w, 0, offsetof(struct flow_watch, said));
+	w->said[0] = '\0';
 	w->id = ++ft->watch_id;
 	w->opened_ns = now;
 	w->host = ft->judged_host;
@@ -105,10 +115,39 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 		memcpy(w->name, ft->judged.name,
 		       strnlen(ft->judged.name, POLICY_NAME_MAX) + 1);
 	w->reason = ft->judged.reason;
+	w->ambiguous = ft->judged.ambiguous;
 	w->asked = who_opened(ft, f, now);
 	if (!w->asked)
 		write_open(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t,
 		           w);
+}
+
+const char *watch_said_in(const struct sniff *s)
+{
+	switch (s->kind) {
+	case SNIFF_TLS:
+		return "tls";
+	case SNIFF_HTTP:
+		return "http";
+	case SNIFF_MORE:
+	case SNIFF_OTHER:
+		break;
+	}
+	return NULL;
+}
+
+void watch_said(struct flow_table *ft, const struct flow *f,
+                const struct sniff *s)
+{
+	struct flow_watch *w;
+
+	if (!ft->watch)
+		return;
+	w = &ft->watch[f - ft->slots];
+	w->said_in = watch_said_in(s);
+	w->ech = s->ech;
+	if (s->what == SNIFF_NAMED)
+		memcpy(w->said, s->name, sizeof(w->said));
 }
 
 void watch_told(struct flow_table *ft, const struct flow *f,
@@ -190,7 +229,8 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 }
 
 void watch_denied(struct flow_table *ft, const struct policy_question *q,
-                  const struct policy_answer *a, const struct frontend_who *who)
+                  const struct policy_answer *a, const char *said_in,
+                  const struct frontend_who *who)
 {
 	struct flowlog_record r = {
 		.event = FLOWLOG_DENY,
@@ -198,6 +238,8 @@ void watch_denied(struct flow_table *ft, const struct policy_question *q,
 		.proto = proto_name(q->proto),
 		.host = &q->host,
 		.name = a->name,
+		.said = said_in ? a->name : NULL,
+		.said_in = said_in,
 		.reason = a->reason,
 	};
 

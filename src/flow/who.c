@@ -126,11 +126,11 @@ static void tell(struct flow_table *ft, const struct denial *d,
 {
 	switch (d->kind) {
 	case WHO_FLOW:
-		watch_denied(ft, d->q, d->a, who);
+		watch_denied(ft, d->q, d->a, NULL, who);
 		denied_tell(ft, d->q, d->a, who, d->final, now);
 		break;
 	case WHO_FRONTING:
-		watch_denied(ft, d->q, d->a, who);
+		watch_denied(ft, d->q, d->a, d->said_in, who);
 		denied_tell_fronting(ft, d->q, d->a, who, d->name, now);
 		break;
 	case WHO_NAME:

@@ -270,6 +270,12 @@ void flowlog_write(struct flowlog *log, const struct flowlog_record *r)
 	put_endpoint(&l, "app", r->app);
 	put_endpoint(&l, "host", r->host);
 	put_plain(&l, "name", r->name);
+	if (r->ambiguous)
+		put(&l, ",\"ambiguous\":true");
+	put_plain(&l, "said", r->said);
+	put_plain(&l, "said_in", r->said_in);
+	if (r->ech)
+		put(&l, ",\"ech\":true");
 	put_process(&l, r);
 	if (r->event == FLOWLOG_CLOSE)
 		put_close(&l, r);

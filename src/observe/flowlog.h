@@ -30,6 +30,11 @@ struct flowlog_record {
 	uint32_t pid, tid;
 	bool lookup;
 	const char *program, *comm, *exe;
+	/* another name of the address is not allowed */
+	bool ambiguous;
+	/* of CLOSE, and DENY for fronting: the name that the client said */
+	const char *said, *said_in; /* in "tls" or "http"; NULL: none */
+	bool ech;                   /* the true one is encrypted */
 	/* of CLOSE */
 	int64_t opened;
 	uint64_t bytes_app_host, bytes_host_app;

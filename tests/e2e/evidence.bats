@@ -56,40 +56,6 @@ frontends()
 	done
 }
 
-# every line is one of docs/flow-log.schema.json: the part of the standard
-# that the schema uses, so that no library is needed
-check_log()
-{
-	python3 - "$TOP/docs/flow-log.schema.json" "$1" <<-'END'
-		import json, re, sys
-		schema = json.load(open(sys.argv[1]))
-		def check(value, s, where):
-		    if "const" in s: assert value == s["const"], where
-		    if "enum" in s: assert value in s["enum"], where
-		    kind = {"string": str, "integer": int, "object": dict}.get(s.get("type"))
-		    if kind: assert type(value) is kind, where
-		    if "pattern" in s: assert re.search(s["pattern"], value), where
-		    if "minimum" in s: assert value >= s["minimum"], where
-		    if "maximum" in s: assert value <= s["maximum"], where
-		    if "maxLength" in s: assert len(value) <= s["maxLength"], where
-		    for key in s.get("required", ()): assert key in value, (where, key)
-		    if s.get("additionalProperties") is False:
-		        assert not set(value) - set(s["properties"]), where
-		    for key, sub in s.get("properties", {}).items():
-		        if key in value: check(value[key], sub, (where, key))
-		    if "oneOf" in s:
-		        good = 0
-		        for sub in s["oneOf"]:
-		            try: check(value, sub, where); good += 1
-		            except AssertionError: pass
-		        assert good == 1, where
-		lines = open(sys.argv[2]).read().splitlines()
-		assert lines, "an empty log"
-		for line in lines:
-		    check(json.loads(line), schema, line)
-	END
-}
-
 @test "the log has a line for what opened, what closed, what was denied" {
 	for f in $(frontends); do
 		rm -f log

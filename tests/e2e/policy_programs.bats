@@ -433,3 +433,39 @@ https site7.cdn.example "site7.cdn.example"' ] ||
 		told "denied 192.0.2.6:53/udp (no rule allows it); allow with --allow 192.0.2.6:53/udp"
 	done
 }
+
+@test "the log has the name that was said, and where it was in doubt" {
+	local to=(--resolve site9.cdn.example:443:192.0.2.3)
+
+	for way in $WAYS; do
+		rm -f log
+		# shellcheck disable=SC2016
+		inside "$way" --log log --allow site7.cdn.example:443 \
+			--allow site8.cdn.example:80 -- sh -c '
+			getent hosts site7.cdn.example site8.cdn.example >/dev/null
+			curl -sS -k https://site7.cdn.example/
+			curl -sS http://site8.cdn.example/
+			curl -sS -k https://192.0.2.3/
+			curl -s -k "$@" https://site9.cdn.example/; :' sh "${to[@]}"
+		[ "$(wc -l <<<"$output")" = 3 ] || show
+		eventually sh -c 'test $(grep -c \"close\" log) = 4' || { cat log; show; }
+		check_log log
+		python3 - <<-'END'
+			import json
+			log = [json.loads(l) for l in open("log")]
+			close = [l for l in log if l["event"] == "close"]
+			said = lambda l: (l.get("said"), l.get("said_in"), l.get("ambiguous"))
+			assert [said(l) for l in close[:3]] == [
+			    ("site7.cdn.example", "tls", None),
+			    ("site8.cdn.example", "http", None),
+			    (None, "tls", True)], close
+			assert [l.get("ambiguous") for l in log if l["event"] == "open"] == \
+			    [True] * 4, log
+			deny = [l for l in log if l["event"] == "deny" and l["proto"] == "tcp"]
+			assert said(deny[0]) == ("site9.cdn.example", "tls", None), deny
+			assert "fronting" in deny[0]["reason"], deny
+			# and who it was
+			assert all(l["program"] == "curl" for l in close + deny), log
+		END
+	done
+}
