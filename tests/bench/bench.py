@@ -243,6 +243,30 @@ def about():
             "versions": packages.stdout.split("\n")[:-1]}
 
 
+def decisions(postern, tmp):
+    """What policy decides in how many ns: the lines of policy_decide.c"""
+    top = os.path.dirname(os.path.dirname(HERE))
+    build = os.path.dirname(os.path.abspath(postern))
+    program = os.path.join(tmp, "decide")
+    subprocess.run(["cc", "-O2", "-I", os.path.join(top, "src"), "-o", program,
+                    os.path.join(HERE, "policy_decide.c"),
+                    os.path.join(build, "libpostern-pure.a")],
+                   check=True, timeout=60, stdin=subprocess.DEVNULL)
+    out = subprocess.run([program], check=True, timeout=120,
+                         stdin=subprocess.DEVNULL, capture_output=True)
+    return [json.loads(line) for line in out.stdout.splitlines()]
+
+
+def decisions_table(rows):
+    """The same as Markdown"""
+    lines = ["", "A policy decision", "", "| rules | ns |", "|---|---|"]
+    for row in rows:
+        what = f"{row['rules']} addresses and prefixes" if "rules" in row \
+            else f"{row['names']} names"
+        lines.append(f"| {what} | {row.get('ns', row.get('decide_ns')):.0f} |")
+    return "\n".join(lines)
+
+
 def options():
     """The command line"""
     p = argparse.ArgumentParser(prog="bench", description=__doc__)
@@ -278,6 +302,7 @@ def main():
         subprocess.run(["cc", "-O2", "-o", args.rr,
                         os.path.join(HERE, "rr.c")], check=True, timeout=60,
                        stdin=subprocess.DEVNULL)
+        decided = decisions(args.postern, tmp)
         servers = [server("iperf3", "-s", "-B", "127.0.0.1", "-p",
                           str(m.TCP_PORT)),
                    server("taskset", "-c", "0", args.rr, "serve",
@@ -297,11 +322,13 @@ def main():
     for key, value in first.items():
         print(f"{key}: {value}")
     print(table(bench))
+    print(decisions_table(decided))
     for line in bench.failures:
         print(f"failed: {line}")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump({"about": first, "samples": bench.samples,
+                       "decisions": decided,
                        "failures": bench.failures}, f, indent=1)
 
 
