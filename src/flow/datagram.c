@@ -151,6 +151,7 @@ int flow_echo_send(struct flow_table *ft, const struct tuple *t,
 	struct flow *f;
 	int rc;
 
+	ft->echo_seq = seq;
 	f = find_or_open(ft, FLOW_ECHO, t, app_ref, now, &rc);
 	if (!f)
 		return rc;

@@ -122,6 +122,7 @@ struct flow_table {
 	struct endpoint judged_host;
 	struct flow_watch *watch; /* by slot; NULL: no log */
 	struct who_waits *waits;
+	uint16_t echo_seq;  /* of the request that is judged right now */
 	struct flow *asker; /* whose question the resolver has right now */
 	uint64_t watch_id;
 	struct log_limit impossible_limit;

@@ -35,6 +35,7 @@ struct who_wait {
 	uint64_t app_ref;
 	struct tuple t;
 	uint8_t proto;
+	uint16_t seq;            /* of an echo */
 	struct frontend_who who; /* as far as it is known */
 	struct flow_id flow;     /* OPEN; DENIED with an answer: that asked */
 	union {
@@ -113,6 +114,7 @@ static struct who_wait *ask(struct flow_table *ft, const struct tuple *t,
 	w->app_ref = app_ref;
 	w->t = *t;
 	w->proto = proto;
+	w->seq = ft->echo_seq;
 	w->flow = (struct flow_id){0, 0};
 	(void)flow_who(ft, app_ref, &w->who);
 	return w;
@@ -186,8 +188,7 @@ bool who_denied(struct flow_table *ft, const struct denial *d,
 	keep(w, d);
 	/* a thread that is known hears it at once, by the call itself */
 	w->u.denied.answer_app =
-		d->kind != WHO_FLOW ||
-		(!d->final && !w->who.tid && proto != IP_PROTO_ICMP);
+		d->kind != WHO_FLOW || (!d->final && !w->who.tid);
 	if (d->kind == WHO_FRONTING)
 		w->flow = flow_id_of(ft, d->flow);
 	if (d->kind == WHO_NAME && w->u.denied.answer_app)
@@ -222,19 +223,27 @@ bool who_hold_answer(struct flow_table *ft, const struct flow *f,
 	return true;
 }
 
-static void answer_app(struct flow_table *ft, struct who_wait *w, int64_t now)
+static void refuse(struct flow_table *ft, struct who_wait *w, int64_t now)
 {
 	const struct frontend_ops *ops = ft->rooms.frontend;
+	void *user = ft->rooms.frontend_user;
+
+	if (w->proto == IP_PROTO_TCP)
+		ops->tcp_refused(user, w->app_ref, -EACCES, now);
+	else if (w->proto == IP_PROTO_UDP)
+		ops->udp_error(user, w->app_ref, &w->t, -EACCES, NULL, now);
+	else
+		ops->echo_error(user, w->app_ref, &w->t, w->seq, -EACCES, NULL,
+		                now);
+}
+
+static void answer_app(struct flow_table *ft, struct who_wait *w, int64_t now)
+{
 	struct flow *f = flow_get(ft, w->flow);
 
 	switch (w->u.denied.d.kind) {
 	case WHO_FLOW:
-		if (w->proto == IP_PROTO_TCP)
-			ops->tcp_refused(ft->rooms.frontend_user, w->app_ref,
-			                 -EACCES, now);
-		else
-			ops->udp_error(ft->rooms.frontend_user, w->app_ref,
-			               &w->t, -EACCES, NULL, now);
+		refuse(ft, w, now);
 		break;
 	case WHO_FRONTING:
 		if (f && f->flags & FLOW_F_WAITS) {

@@ -49,9 +49,11 @@ static int ask_monitor(void *user, const struct who_question *q)
 	return message_send(dp->monitor_fd, MSG_WHO, 0, q, sizeof(*q), -1);
 }
 
-static int on_ask_socket(void *user, uint64_t token, uint32_t inode)
+static int on_ask_socket(void *user, uint64_t token, bool ping, uint32_t number)
 {
-	const struct who_question q = {.token = token, .inode = inode};
+	const struct who_question q = {.token = token,
+	                               .ping = ping ? number : 0,
+	                               .inode = ping ? 0 : number};
 
 	return ask_monitor(user, &q);
 }

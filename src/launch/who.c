@@ -115,6 +115,33 @@ static uint32_t process_of(uint32_t tid)
 	return pid;
 }
 
+/* The inode of the ping socket with this id, in the network of a process. */
+static uint32_t ping_inode(pid_t of, uint32_t id)
+{
+	static const char *const files[] = {"icmp", "icmp6"};
+	uint32_t inode = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !inode; i++) {
+		_auto_fclose_ FILE *f = NULL;
+		char path[48], line[256];
+		uint32_t port, at;
+
+		snprintf(path, sizeof(path), "/proc/%d/net/%s", (int)of,
+		         files[i]);
+		f = fopen(path, "re");
+		/* sl own:id peer:port st tx:rx tr:when retransmits uid timeout
+		 * inode */
+		while (f && !inode && fgets(line, sizeof(line), f))
+			if (sscanf(line,
+			           " %*u: %*[0-9A-F]:%x %*s %*s %*s %*s %*s "
+			           "%*s %*s %u",
+			           &port, &at) == 2 &&
+			    port == id)
+				inode = at;
+	}
+	return inode;
+}
+
 static void remember(struct who *w, uint32_t pid)
 {
 	size_t i = 0;
@@ -146,6 +173,7 @@ void who_find(struct who *w, pid_t root, const struct who_question *q,
               int64_t now, struct who_answer *a)
 {
 	struct search s = {.looks = LOOKS_A_CALL};
+	uint32_t inode = q->ping ? ping_inode(root, q->ping) : q->inode;
 
 	memset(a, 0, sizeof(*a));
 	a->token = q->token;
@@ -155,8 +183,8 @@ void who_find(struct who *w, pid_t root, const struct who_question *q,
 	}
 	if (q->tid) {
 		a->pid = process_of(q->tid);
-	} else if (w->looked < LOOKS_A_SECOND) {
-		snprintf(s.link, sizeof(s.link), "socket:[%u]", q->inode);
+	} else if (inode && w->looked < LOOKS_A_SECOND) {
+		snprintf(s.link, sizeof(s.link), "socket:[%u]", inode);
 		a->pid = find_holder(w, &s, root);
 		w->looked += LOOKS_A_CALL - s.looks;
 		if (a->pid)

@@ -7,11 +7,13 @@
 
 #include <sys/types.h>
 
-/* The text of MSG_WHO: a thread if tid is set, else a socket's inode. */
+/* The text of MSG_WHO: a thread, a socket's inode, or the id of a ping, of
+ * whose sockets the kernel tells in /proc alone; the others are 0. */
 struct who_question {
 	uint64_t token;
 	uint32_t tid;
 	uint32_t inode;
+	uint32_t ping;
 };
 
 /* The text of MSG_PROCESS; pid 0: not found. */

@@ -47,7 +47,7 @@ struct link {
 	uint64_t lost;           /* frames the port did not take */
 	struct capture *capture; /* NULL: nobody looks */
 	int diag;                /* -1: none */
-	int (*ask)(void *user, uint64_t token, uint32_t inode);
+	int (*ask)(void *user, uint64_t token, bool ping, uint32_t number);
 	void *ask_user;
 };
 
@@ -253,8 +253,11 @@ static int on_who_ask(void *user, uint64_t ref, uint8_t proto,
 	(void)ref;
 	if (l->diag < 0)
 		return -ENOENT;
+	/* t of a ping: its id stands where the app's port is */
+	if (proto == IP_PROTO_ICMP)
+		return l->ask(l->ask_user, token, true, t->app.port);
 	rc = sock_diag_find(l->diag, proto, t, &found);
-	return rc < 0 ? rc : l->ask(l->ask_user, token, found.inode);
+	return rc < 0 ? rc : l->ask(l->ask_user, token, false, found.inode);
 }
 
 static const struct frontend_ops to_frontend_ops = {
@@ -367,7 +370,8 @@ void link_capture(struct link *l, struct capture *c)
 }
 
 void link_set_who(struct link *l, int diag,
-                  int (*ask)(void *user, uint64_t token, uint32_t inode),
+                  int (*ask)(void *user, uint64_t token, bool ping,
+                             uint32_t number),
                   void *user)
 {
 	l->diag = diag;

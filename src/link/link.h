@@ -25,11 +25,12 @@ void link_capture(struct link *l, struct capture *c);
 /*
  * link_set_who() - processes can be looked up: diag is a socket of
  * sock_diag_open() in the app's namespace, borrowed; ask() is called with the
- * inode of a socket and the token of frontend_ops.who_ask(). Before the
- * flow table is made.
+ * token of frontend_ops.who_ask() and the inode of a socket or (ping) the id
+ * of an echo request. Before the flow table is made.
  */
 void link_set_who(struct link *l, int diag,
-                  int (*ask)(void *user, uint64_t token, uint32_t inode),
+                  int (*ask)(void *user, uint64_t token, bool ping,
+                             uint32_t number),
                   void *user);
 /* link_frontend_ops() - what flow is bound to, with the link as user */
 const struct frontend_ops *link_frontend_ops(void);

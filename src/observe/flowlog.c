@@ -37,6 +37,7 @@
 struct sink {
 	struct flowlog_sink to;
 	bool bounded, dead;
+	bool cut;         /* a disk took the beginning of a line, not its end */
 	uint64_t dropped; /* since the last line that went through */
 };
 
@@ -207,9 +208,9 @@ static int write_now(struct sink *s, const struct line *l)
 		return -errno;
 	if (s->bounded)
 		s->to.room -= (uint64_t)n;
-	/* a disk that fills up in the middle of a line: the rest is lost, the
-	 * next line starts with a newline's worth of garbage before it */
-	return (size_t)n == l->len ? 0 : -ENOSPC;
+	/* a disk that fills up in the middle of a line: the rest is lost */
+	s->cut = (size_t)n < l->len;
+	return s->cut ? -ENOSPC : 0;
 }
 
 /* Says first what is missing. */
@@ -221,6 +222,10 @@ static int tell_dropped(const struct flowlog *log, struct sink *s, int64_t now)
 	if (!s->dropped)
 		return 0;
 	start(log, &l, "dropped", now);
+	if (s->cut) {
+		memmove(l.text + 1, l.text, l.len++);
+		l.text[0] = '\n';
+	}
 	put(&l, ",\"lines\":%" PRIu64 "}\n", s->dropped);
 	rc = write_now(s, &l);
 	if (rc == 0)

@@ -106,6 +106,57 @@ frontends()
 	done
 }
 
+@test "a full disk does not stop traffic, and the log says what it lacks" {
+	local f prefix=(unshare -m)
+
+	unshare -m mount -t tmpfs none /mnt 2>/dev/null || prefix=(unshare -Urm)
+	"${prefix[@]}" mount -t tmpfs none /mnt 2>/dev/null ||
+		must_skip "no mount namespace here"
+	cat >fill.sh <<-'END'
+		set -e
+		mount -t tmpfs -o size=8k none /mnt
+		f=$1 port=$2
+		"$POSTERN" do --frontend=$f -q --allow 127.0.0.1:$port \
+			--log /mnt/log -- sh -c '
+			for i in $(seq 30); do
+				curl -sS -o got http://10.0.2.2:$1/zeros || exit 9
+				# somebody makes room again
+				[ $i != 25 ] || { cat /mnt/log; echo; } >>kept
+				[ $i != 25 ] || : >/mnt/log
+			done' sh $port
+		[ "$(stat -c %s got)" = 100000 ]
+		cat /mnt/log >>kept
+	END
+	for f in $(frontends); do
+		rm -f kept
+		"${prefix[@]}" sh fill.sh "$f" "$PORT"
+		# of what a disk cut off no line is left, but for the last one
+		python3 - <<-'END'
+			import json
+			good = bad = lost = 0
+			for line in open("kept", errors="replace"):
+			    if line == "\n": continue
+			    try:
+			        l = json.loads(line.strip("\0"))
+			        good += l["event"] != "dropped"
+			        lost += l.get("lines", 0) if l["event"] == "dropped" else 0
+			    except ValueError: bad += 1
+			assert bad <= 2 and lost > 0, (good, bad, lost)
+			assert good + bad + lost >= 55, (good, bad, lost)
+		END
+	done
+}
+
+@test "the log is appended to, and not through a symbolic link" {
+	echo before >log
+	ln -s log link
+	p "$(frontends | tail -n 1)" do --log log -- true
+	[ "$(head -n 1 log)" = before ]
+	run -125 p "$(frontends | tail -n 1)" do --log link -- true
+	grep -q '^postern: --log: cannot open link: Too many levels of symbolic links' err
+	[ "$(cat log)" = before ]
+}
+
 @test "the report names peers, bytes, verdicts, and a policy" {
 	for f in $(frontends); do
 		p "$f" do --report --allow "127.0.0.1:$PORT" -- sh -c "

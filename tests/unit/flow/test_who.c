@@ -185,6 +185,22 @@ static void datagrams_get_their_error_later(void **state)
 	stop();
 }
 
+static void echoes_too(void **state)
+{
+	struct tuple t = tup(77, "192.0.2.9", 0);
+
+	(void)state;
+	start();
+	assert_int_equal(flow_echo_send(k.ft, &t, 0, 5, "x", 1, 64, k.now),
+	                 -EAGAIN);
+	flow_who_told(k.ft, token, &node, k.now);
+	assert_int_equal(k.errors, 1);
+	assert_int_equal(k.last_err, -EACCES);
+	assert_int_equal(k.last_tuple.app.port, 77);
+	assert_non_null(strstr(k.line, "192.0.2.9/icmp"));
+	stop();
+}
+
 static void more_than_can_wait_is_told_at_once(void **state)
 {
 	struct flow_id id;
@@ -294,6 +310,7 @@ int main(void)
 		cmocka_unit_test(a_denial_waits_for_its_process),
 		cmocka_unit_test(nobody_waits_for_long),
 		cmocka_unit_test(datagrams_get_their_error_later),
+		cmocka_unit_test(echoes_too),
 		cmocka_unit_test(more_than_can_wait_is_told_at_once),
 		cmocka_unit_test(questions_are_bounded_in_time),
 		cmocka_unit_test(openings_are_told_before_what_follows),
