@@ -45,6 +45,7 @@ static void put_rule(const struct flow_table *ft, uint32_t rule,
 {
 	if (!rule)
 		return;
+	r->rule_id = rule;
 	r->rule = policy_rule_text(ft->rooms.policy, rule);
 	r->origin = policy_rule_origin(ft->rooms.policy, rule);
 }

@@ -284,6 +284,8 @@ void flowlog_write(struct flowlog *log, const struct flowlog_record *r)
 	put_process(&l, r);
 	if (r->event == FLOWLOG_CLOSE)
 		put_close(&l, r);
+	if (r->rule_id)
+		put(&l, ",\"rule_id\":%u", r->rule_id);
 	put_plain(&l, "rule", r->rule);
 	put_text(&l, "origin", r->origin);
 	if (r->event != FLOWLOG_CLOSE)

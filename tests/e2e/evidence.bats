@@ -87,6 +87,7 @@ frontends()
 			    assert l["pid"] and l["process_how"] == how, l
 			assert 5 < end["packets_host_app"] < 200, end
 			assert 4 < end["packets_app_host"] < 200, end
+			assert end["rule_id"] == 1 and "rule_id" not in deny[0], end
 			assert end["rtt_us"] > 0 and end["retransmits"] == 0, end
 			assert lines.index(start) < lines.index(end)
 		END
