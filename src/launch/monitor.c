@@ -46,7 +46,7 @@
 #include <sys/wait.h>
 
 /* lines of the datapath that are still read when CMD is gone */
-#define LAST_LINES 64
+#define LAST_LINES 400
 #define LAST_LINES_MS 20
 
 /* The first failure is the one that is told. */

@@ -222,6 +222,7 @@ by()
 		grep -q '^postern: denied 239.1.2.3:82/udp (multicast.*closed by default)' err
 		[ "$way" = sockets ] ||
 			grep -q '^postern: denied \[fe80::77\]:81/tcp (link-local.*closed by default)' err
+		check_log log
 		grep -q '"event":"deny".*"host_addr":"239.1.2.3","host_port":82' log
 		rm log
 	done
@@ -248,6 +249,7 @@ by()
 	for way in $WAYS; do
 		rm -f log
 		p "$way" --allow other.example --log log -- python3 flood.py
+		check_log log
 		python3 - <<-'END'
 			import json, re
 			lines = [l for l in open("err").read().splitlines()]
