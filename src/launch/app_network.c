@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,13 +82,14 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
 static int send_network(const struct app_side *a, struct error *err)
 {
 	_auto_close_ int fd = sock_diag_open();
-	bool mute = fd < 0;
-	int rc;
+	int index = (int)if_nametoindex(a->ifc.ifname), rc;
 
-	if (mute)
+	if (fd < 0) {
 		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		index = 0;
+	}
 	rc = fd < 0 ? -errno
-	            : message_send(a->monitor_fd, MSG_APP_NETWORK, mute, NULL,
+	            : message_send(a->monitor_fd, MSG_APP_NETWORK, index, NULL,
 	                           0, fd);
 
 	return rc ? error_set(err, rc, "cannot hold the app's network: ") : 0;

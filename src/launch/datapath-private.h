@@ -25,8 +25,8 @@ struct datapath {
 	struct host *host;
 	struct own_addr *own;
 	struct frame_port port;
-	int app_network;       /* keeps the app's namespace while we drain */
-	bool app_network_mute; /* and that is all it is good for */
+	int app_network; /* keeps the app's namespace while we drain */
+	int app_index;   /* of its interface; 0: it cannot be asked */
 	struct link *link;
 	struct sockets *sockets;
 	struct sockets_handover handover;

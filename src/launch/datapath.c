@@ -73,7 +73,7 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 		                            head->a == 1);
 	if (head->kind == MSG_APP_NETWORK && *fd >= 0 && dp->app_network < 0) {
 		dp->app_network = fd_take(fd);
-		dp->app_network_mute = head->a != 0;
+		dp->app_index = head->a;
 		return 0;
 	}
 	return -EPROTO;

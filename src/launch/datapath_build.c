@@ -372,8 +372,8 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->link)
 		return error_set(err, -ENOMEM, "no memory for %zu connections",
 		                 flows);
-	link_set_who(dp->link, dp->app_network_mute ? -1 : dp->app_network,
-	             on_ask_socket, dp);
+	link_set_who(dp->link, dp->app_index ? dp->app_network : -1,
+	             (unsigned int)dp->app_index, on_ask_socket, dp);
 	return build_capture(dp, err);
 }
 

@@ -20,8 +20,9 @@ enum message_kind {
 	MSG_RESOLVER_SOCKET, /* a socket in the app's namespace at which the
 	                        resolver answers; a = 0 UDP, 1 TCP listener */
 	MSG_APP_NETWORK,     /* link: a socket of the app's namespace, which
-	                        lives on while it is open; a = 0 sock_diag
-	                        (link/sock_diag.h), 1 none that can be asked */
+	                        lives on while it is open; a = 0 just that, else
+	                        sock_diag (link/sock_diag.h), and the index of
+	                        the interface there */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its

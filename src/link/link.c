@@ -47,6 +47,7 @@ struct link {
 	uint64_t lost;           /* frames the port did not take */
 	struct capture *capture; /* NULL: nobody looks */
 	int diag;                /* -1: none */
+	unsigned int ifindex;    /* of the app's interface, as diag has it */
 	int (*ask)(void *user, uint64_t token, bool ping, uint32_t number);
 	void *ask_user;
 };
@@ -256,7 +257,7 @@ static int on_who_ask(void *user, uint64_t ref, uint8_t proto,
 	/* t of a ping: its id stands where the app's port is */
 	if (proto == IP_PROTO_ICMP)
 		return l->ask(l->ask_user, token, true, t->app.port);
-	rc = sock_diag_find(l->diag, proto, t, &found);
+	rc = sock_diag_find(l->diag, l->ifindex, proto, t, &found);
 	return rc < 0 ? rc : l->ask(l->ask_user, token, false, found.inode);
 }
 
@@ -369,12 +370,13 @@ void link_capture(struct link *l, struct capture *c)
 	l->capture = c;
 }
 
-void link_set_who(struct link *l, int diag,
+void link_set_who(struct link *l, int diag, unsigned int ifindex,
                   int (*ask)(void *user, uint64_t token, bool ping,
                              uint32_t number),
                   void *user)
 {
 	l->diag = diag;
+	l->ifindex = ifindex;
 	l->ask = ask;
 	l->ask_user = user;
 }

@@ -24,11 +24,12 @@ struct link *link_new(const struct stack_config *config,
 void link_capture(struct link *l, struct capture *c);
 /*
  * link_set_who() - processes can be looked up: diag is a socket of
- * sock_diag_open() in the app's namespace, borrowed; ask() is called with the
+ * sock_diag_open() in the app's namespace, borrowed, where the interface is
+ * ifindex; ask() is called with the
  * token of frontend_ops.who_ask() and the inode of a socket or (ping) the id
  * of an echo request. Before the flow table is made.
  */
-void link_set_who(struct link *l, int diag,
+void link_set_who(struct link *l, int diag, unsigned int ifindex,
                   int (*ask)(void *user, uint64_t token, bool ping,
                              uint32_t number),
                   void *user);

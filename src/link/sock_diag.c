@@ -31,7 +31,8 @@ static void put_addr(__be32 to[4], const struct addr *a)
 		memcpy(to, a->b, sizeof(a->b));
 }
 
-static void put_question(struct ask *ask, uint8_t proto, const struct tuple *t)
+static void put_question(struct ask *ask, unsigned int ifindex, uint8_t proto,
+                         const struct tuple *t)
 {
 	/* of a datagram socket the kernel is asked from the other side
 	 * (tests/kernel/udp_diag_swapped) */
@@ -49,14 +50,16 @@ static void put_question(struct ask *ask, uint8_t proto, const struct tuple *t)
 	ask->req.idiag_states = ~0u;
 	put_addr(id->idiag_src, &src->addr);
 	put_addr(id->idiag_dst, &dst->addr);
+	/* else one that is bound to it, as to link-local, is not found */
+	id->idiag_if = ifindex;
 	id->idiag_sport = htobe16(src->port);
 	id->idiag_dport = htobe16(dst->port);
 	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 }
 
 /* #syscalls sendto recvfrom */
-int sock_diag_find(int fd, uint8_t proto, const struct tuple *t,
-                   struct sock_diag_found *found)
+int sock_diag_find(int fd, unsigned int ifindex, uint8_t proto,
+                   const struct tuple *t, struct sock_diag_found *found)
 {
 	struct {
 		struct nlmsghdr head;
@@ -69,7 +72,7 @@ int sock_diag_find(int fd, uint8_t proto, const struct tuple *t,
 	struct ask ask;
 	ssize_t n;
 
-	put_question(&ask, proto, t);
+	put_question(&ask, ifindex, proto, t);
 	if (send(fd, &ask, sizeof(ask), MSG_DONTWAIT) < 0)
 		return -errno;
 	n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);

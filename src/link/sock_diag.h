@@ -19,10 +19,11 @@ struct sock_diag_found {
 _must_check_ int sock_diag_open(void);
 /*
  * sock_diag_find() - whose socket sends from t.app to t.host (IP_PROTO_TCP or
- * IP_PROTO_UDP)? The kernel answers within the call. 0; -ENOENT: none, as for
- * a raw socket; another negative errno.
+ * IP_PROTO_UDP), by the interface ifindex? The kernel answers within the
+ * call. 0; -ENOENT: none, as for a raw socket; another negative errno.
  */
-_must_check_ int sock_diag_find(int fd, uint8_t proto, const struct tuple *t,
+_must_check_ int sock_diag_find(int fd, unsigned int ifindex, uint8_t proto,
+                                const struct tuple *t,
                                 struct sock_diag_found *found);
 
 #endif

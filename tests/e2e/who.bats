@@ -31,6 +31,22 @@ setup()
 		except OSError: pass
 		time.sleep(.3)
 	END
+	# as Java does it, and as those who know their interface do
+	cat >odd-sockets.py <<-'END'
+		import socket
+		def tcp(s, to):
+		    try: s.connect(to)
+		    except OSError: pass
+		tcp(socket.socket(socket.AF_INET6), ("::ffff:10.0.2.2", 5))
+		s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		try: s.sendto(b"x", ("::ffff:10.0.2.2", 6))
+		except OSError: pass
+		import time; time.sleep(.2)
+		s = socket.socket()
+		try: s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"tap0")
+		except OSError: pass
+		tcp(s, ("10.0.2.2", 7))
+	END
 	cat >waits.py <<-'END'
 		import socket, sys
 		open("/proc/self/comm", "w").write('a"\\\n\x1bb')
@@ -73,6 +89,10 @@ by()
 		# under sockets ping needs ping sockets of the host
 		p "$way" -- ping -c 1 -W 1 169.254.169.254 || :
 		[ "$way" = sockets ] || grep -Eq '^postern: denied 169.254.169.254/icmp \(.*\) by ping\[[0-9]+\]; allow with' err
+		p "$way" -- python3 odd-sockets.py
+		by 'python3[0-9.]*' 5/tcp
+		by 'python3[0-9.]*' 6/udp
+		by 'python3[0-9.]*' 7/tcp
 		# an orphan in a session of its own
 		p "$way" -- sh -c '(setsid sh -c "sleep .1; curl -s http://10.0.2.2:4" &)
 			sleep .4; :'
