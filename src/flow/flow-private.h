@@ -233,6 +233,8 @@ bool who_hold_answer(struct flow_table *ft, const struct flow *f,
                      const void *msg, size_t len);
 /* who_opened() - a token if the process of f is looked up, or 0 */
 uint64_t who_opened(struct flow_table *ft, const struct flow *f, int64_t now);
+/* who_hold_refusal() - true: the app hears of it once its process is known */
+bool who_hold_refusal(struct flow_table *ft, const struct flow *f, int err);
 struct flowlog_record;
 /* who_closed() - f is gone before its opening was told: both lines wait */
 void who_closed(struct flow_table *ft, const struct flow *f,

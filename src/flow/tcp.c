@@ -239,8 +239,9 @@ void flow_host_connected(struct flow_table *ft, struct flow_id id, int err,
 		ft->stats.refused++;
 		f->err = (int16_t)err;
 		flow_end(ft, f, true);
-		ft->rooms.frontend->tcp_refused(ft->rooms.frontend_user, ref,
-		                                err, now);
+		if (!who_hold_refusal(ft, f, err))
+			ft->rooms.frontend->tcp_refused(ft->rooms.frontend_user,
+			                                ref, err, now);
 		return;
 	}
 	ft->connecting--;

@@ -3,9 +3,10 @@
 /*
  * Under `link` the process is found by its socket, and by the monitor: it
  * takes a fraction of a millisecond, and the process must still be there. So
- * a denied connect(2) is answered only then, and a denied name, too: whoever
- * waits for an answer cannot go away. Nothing else waits for it, and nobody
- * longer than WHO_WAIT_NS. The waits are a ring in the order of asking, the
+ * a denied connect(2) is answered only then, a denied name, too, and, where
+ * there is a log, a connect that the host refused: whoever waits for an answer
+ * cannot go away. Nothing else waits for it, and nobody longer than
+ * WHO_WAIT_NS. The waits are a ring in the order of asking, the
  * token is the number of the question; with none free, or more questions a
  * second than WHO_BURST, it is told at once and without a process.
  */
@@ -36,6 +37,7 @@ struct who_wait {
 	struct tuple t;
 	uint8_t proto;
 	uint16_t seq;            /* of an echo */
+	int refusal;             /* of OPEN, CLOSED: that waits, too; or 0 */
 	struct frontend_who who; /* as far as it is known */
 	struct flow_id flow;     /* OPEN; DENIED with an answer: that asked */
 	union {
@@ -115,6 +117,7 @@ static struct who_wait *ask(struct flow_table *ft, const struct tuple *t,
 	w->t = *t;
 	w->proto = proto;
 	w->seq = ft->echo_seq;
+	w->refusal = 0;
 	w->flow = (struct flow_id){0, 0};
 	(void)flow_who(ft, app_ref, &w->who);
 	return w;
@@ -277,6 +280,21 @@ uint64_t who_opened(struct flow_table *ft, const struct flow *f, int64_t now)
 	return ft->waits->next - 1;
 }
 
+bool who_hold_refusal(struct flow_table *ft, const struct flow *f, int err)
+{
+	const struct flow_watch *watch =
+		ft->watch ? &ft->watch[f - ft->slots] : NULL;
+	struct who_wait *w;
+
+	if (!watch || !watch->asked)
+		return false;
+	w = place_of(ft->waits, watch->asked);
+	if (w->who.tid)
+		return false;
+	w->refusal = err;
+	return true;
+}
+
 void who_closed(struct flow_table *ft, const struct flow *f,
                 const struct flow_watch *watch, const struct flowlog_record *r)
 {
@@ -323,6 +341,9 @@ static void finish(struct flow_table *ft, struct who_wait *w,
 		           &w->u.closed.record);
 		break;
 	}
+	if (w->refusal && !last)
+		ft->rooms.frontend->tcp_refused(ft->rooms.frontend_user,
+		                                w->app_ref, w->refusal, now);
 	if (ft->waits->holding == w)
 		ft->waits->holding = NULL;
 	w->kind = WAIT_FREE;

@@ -212,6 +212,12 @@ by()
 			assert len(pids) >= 12, (sys.argv[1], pids)
 			assert all(l["comm"] in ("bash", "sleep") for l in opens if "pid" in l), opens
 		END
+		# refused by the host, and gone at once
+		rm -f log
+		p "$way" --allow 127.0.0.1:1 --log log -- \
+			curl -s http://10.0.2.2:1 || [ $? = 7 ]
+		eventually grep -q '"event":"close".*"comm":"curl".*"error":"ECONNREFUSED"' log
+		grep -q '"event":"open".*"comm":"curl"' log
 	done
 	serve_down
 }

@@ -285,6 +285,40 @@ static void openings_are_told_before_what_follows(void **state)
 	stop();
 }
 
+static void a_refusal_of_the_host_waits(void **state)
+{
+	struct flow_id id;
+
+	(void)state;
+	start();
+	assert_int_equal(open_to("192.0.2.1", 81, 7, &id), 0);
+	flow_host_connected(k.ft, id, -ECONNREFUSED, k.now);
+	flow_turn_end(k.ft, k.now);
+	assert_int_equal(k.refused, 0);
+	/* the app may give up meanwhile */
+	flow_close(k.ft, id, true, k.now);
+	flow_who_told(k.ft, token, &node, k.now);
+	assert_int_equal(k.refused, 1);
+	assert_int_equal(k.last_err, -ECONNREFUSED);
+	assert_int_equal(k.last_ref, 7);
+	assert_non_null(strstr(logged(), "\"error\":\"ECONNREFUSED\""));
+	assert_null(strstr(strstr(logged(), "\"pid\":4121"), "\"pid\":1"));
+	/* and not for ever; in the same turn as its end, too */
+	assert_int_equal(open_to("192.0.2.1", 82, 8, &id), 0);
+	flow_host_connected(k.ft, id, -ECONNREFUSED, k.now);
+	k.now += WHO_WAIT_NS;
+	flow_run(k.ft, k.now);
+	assert_int_equal(k.refused, 2);
+	flow_turn_end(k.ft, k.now);
+	assert_int_equal(lines(logged()), 4);
+	/* of nobody that can be asked: at once */
+	ask_rc = -ENOENT;
+	assert_int_equal(open_to("192.0.2.1", 83, 9, &id), 0);
+	flow_host_connected(k.ft, id, -ECONNREFUSED, k.now);
+	assert_int_equal(k.refused, 3);
+	stop();
+}
+
 static void datagrams_are_counted(void **state)
 {
 	struct tuple t = tup(40000, "192.0.2.1", 53);
@@ -314,6 +348,7 @@ int main(void)
 		cmocka_unit_test(more_than_can_wait_is_told_at_once),
 		cmocka_unit_test(questions_are_bounded_in_time),
 		cmocka_unit_test(openings_are_told_before_what_follows),
+		cmocka_unit_test(a_refusal_of_the_host_waits),
 		cmocka_unit_test(datagrams_are_counted),
 	};
 
