@@ -295,7 +295,7 @@ page_in_browser()
 		}
 		document.querySelector('#tools button').click();
 		const find = document.querySelector('#tools input');
-		find.value = ':2'; find.dispatchEvent(new Event('input'));
+		find.value = 'LOOPBACK'; find.dispatchEvent(new Event('input'));
 		out.push('find=' + seen());
 		document.body.dataset.clicks = out.join(';');
 		}</script>"""
@@ -309,7 +309,7 @@ up = " ".join(sorted(["1", "2", p], key=lambda x: "127.0.0.1:" + x))
 down = " ".join(reversed(up.split()))
 print(f"peer={up};peer={down};flows={p} ", end="")' "$PORT")" c.dom ||
 		{ grep -o 'data-clicks="[^"]*"' c.dom; false; }
-	grep -Eq "data-clicks=.*;verdict=$PORT [12] [12];all=.*;allowed=$PORT;denied=[12] [12];find=2\"" c.dom ||
+	grep -Eq "data-clicks=.*;verdict=$PORT [12] [12];all=.*;allowed=$PORT;denied=[12] [12];find=[12] [12]\"" c.dom ||
 		{ grep -o 'data-clicks="[^"]*"' c.dom; false; }
 }
 
