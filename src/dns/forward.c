@@ -249,8 +249,11 @@ static void deliver(struct resolver *r, struct query *qu, const uint8_t *msg,
 	resolver_release(r, qu);
 	memcpy(r->out, msg, a->end);
 	len = dns_answer_adapt(r->out, a, &q);
-	if (r->judge)
+	if (r->judge) {
+		r->judging = to.client;
 		len = judge_answer(r, &q, len, now);
+		r->judging = UINT64_MAX;
+	}
 	if (len)
 		resolver_reply(r, &to, len);
 	else

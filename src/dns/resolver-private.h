@@ -61,6 +61,7 @@ struct resolver {
 	void *gate_user;
 	bool gate_refused;
 	resolver_judge *judge;
+	uint64_t judging; /* UINT64_MAX: nobody's answer from outside */
 	void *judge_user;
 	struct query live, idle; /* list heads */
 	int64_t next_ns;         /* lower bound of the live deadlines */

@@ -48,6 +48,7 @@ struct resolver *resolver_new(const struct resolver_config *config,
 	r->user = user;
 	r->random = *random;
 	r->next_ns = TIME_NEVER;
+	r->judging = UINT64_MAX;
 	key = siphash_key_new(random);
 	r->hosts = hosts_new(HOSTS_FILE_MAX, &key);
 	r->added = hosts_new(HOSTS_ADDED_MAX, &key);
@@ -161,6 +162,11 @@ void resolver_set_gate(struct resolver *r, resolver_gate *gate, void *user,
 	r->gate = gate;
 	r->gate_user = user;
 	r->gate_refused = refused;
+}
+
+uint64_t resolver_judging(const struct resolver *r)
+{
+	return r->judging;
 }
 
 void resolver_set_judge(struct resolver *r, resolver_judge *judge, void *user)

@@ -89,6 +89,9 @@ void resolver_set_gate(struct resolver *r, resolver_gate *gate, void *user,
 typedef bool resolver_judge(void *user, const char *name, const struct addr *a,
                             uint32_t ttl, bool local, int64_t now);
 void resolver_set_judge(struct resolver *r, resolver_judge *judge, void *user);
+/* resolver_judging() - inside the judge: the client whose answer it is, or
+ * UINT64_MAX where resolver_query() has not returned yet */
+uint64_t resolver_judging(const struct resolver *r);
 
 /*
  * resolver_query() - one message of a client as it came. The answer comes by

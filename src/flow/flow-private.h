@@ -215,7 +215,9 @@ struct denial {
 	bool final;       /* the app was answered; no rule would help */
 	const char
 		*said_in; /* FRONTING: "tls", "http": where a->name is from */
-	const struct flow *flow; /* FRONTING: that waits for its reset */
+	/* FRONTING: that waits for its reset. NAME: that asked, or NULL */
+	const struct flow *flow;
+	const struct addr *addr; /* NAME: this one of it; NULL: all of it */
 };
 /*
  * who_denied() - tells a denial in line and log, now or once the process is

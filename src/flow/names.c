@@ -33,15 +33,33 @@ static void remember(struct denied_names *d, const char *name)
 	memcpy(place, name, strnlen(name, POLICY_NAME_MAX) + 1);
 }
 
+/* Whose question, or whose answer, is it? NULL: not known. */
+static const struct flow *asker_of(struct flow_table *ft)
+{
+	uint64_t client;
+
+	if (ft->asker)
+		return ft->asker;
+	client = resolver_judging(ft->rooms.resolver);
+	return FLOW_IS_ASKER(client) ? flow_get(ft, flow_id_unpack(client))
+	                             : NULL;
+}
+
 static void tell(struct flow_table *ft, const char *name,
-                 const struct policy_answer *a, int64_t now)
+                 const struct addr *addr, const struct policy_answer *a,
+                 int64_t now)
 {
 	struct policy_question q = {.now = now};
-	struct denial d = {.kind = WHO_NAME, .q = &q, .a = a, .name = name};
-	const struct flow *f = ft->asker;
+	const struct flow *f = asker_of(ft);
+	struct denial d = {.kind = WHO_NAME,
+	                   .q = &q,
+	                   .a = a,
+	                   .name = name,
+	                   .addr = addr,
+	                   .flow = f};
 
-	d.quiet = is_echo(&ft->denied.names, name);
-	if (!d.quiet)
+	d.quiet = !addr && is_echo(&ft->denied.names, name);
+	if (!d.quiet && !addr)
 		remember(&ft->denied.names, name);
 	(void)who_denied(ft, &d, f ? &f->t : NULL,
 	                 f ? flow_kind_proto((enum flow_kind)f->kind) : 0,
@@ -65,7 +83,7 @@ static enum resolver_verdict gate(void *user, const char *name,
 	if (a.action == POLICY_ALLOW)
 		return a.by_name ? RESOLVER_PASS_PLAIN : RESOLVER_PASS;
 	ft->stats.denied++;
-	tell(ft, name, &a, now);
+	tell(ft, name, NULL, &a, now);
 	return RESOLVER_DENY;
 }
 
@@ -78,8 +96,7 @@ static bool judge(void *user, const char *name, const struct addr *addr,
 	if (policy_learn(ft->rooms.policy, name, addr, ttl, local, now, &a))
 		return true;
 	ft->stats.denied++;
-	watch_denied_name(ft, name, addr, &a, NULL, now);
-	denied_tell_name(ft, name, addr, &a, NULL, now);
+	tell(ft, name, addr, &a, now);
 	return false;
 }
 

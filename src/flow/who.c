@@ -46,6 +46,7 @@ struct who_wait {
 			bool answer_app;
 			struct policy_question q;
 			struct policy_answer a;
+			struct addr addr;
 			char name[POLICY_NAME_MAX + 1]; /* of a */
 			char other[POLICY_NAME_MAX + 1];
 			char reason[256];
@@ -139,9 +140,9 @@ static void tell(struct flow_table *ft, const struct denial *d,
 		denied_tell_fronting(ft, d->q, d->a, who, d->name, now);
 		break;
 	case WHO_NAME:
-		watch_denied_name(ft, d->name, NULL, d->a, who, d->q->now);
+		watch_denied_name(ft, d->name, d->addr, d->a, who, d->q->now);
 		if (!d->quiet)
-			denied_tell_name(ft, d->name, NULL, d->a, who, now);
+			denied_tell_name(ft, d->name, d->addr, d->a, who, now);
 		break;
 	}
 }
@@ -157,7 +158,8 @@ static const char *copy(char *to, size_t len, const char *from)
 }
 
 /* What it points to may change before it is told. */
-static void keep(struct who_wait *w, const struct denial *d)
+static void keep(const struct flow_table *ft, struct who_wait *w,
+                 const struct denial *d)
 {
 	w->kind = WAIT_DENIED;
 	w->u.denied.d = *d;
@@ -171,6 +173,13 @@ static void keep(struct who_wait *w, const struct denial *d)
 	w->u.denied.d.a = &w->u.denied.a;
 	w->u.denied.d.name =
 		copy(w->u.denied.other, sizeof(w->u.denied.other), d->name);
+	if (d->addr) {
+		w->u.denied.addr = *d->addr;
+		w->u.denied.d.addr = &w->u.denied.addr;
+	}
+	w->u.denied.d.flow = NULL;
+	if (d->flow)
+		w->flow = flow_id_of(ft, d->flow);
 	w->u.denied.answer_len = 0;
 }
 
@@ -188,12 +197,10 @@ bool who_denied(struct flow_table *ft, const struct denial *d,
 		tell(ft, d, &who, now);
 		return false;
 	}
-	keep(w, d);
+	keep(ft, w, d);
 	/* a thread that is known hears it at once, by the call itself */
 	w->u.denied.answer_app =
 		d->kind != WHO_FLOW || (!d->final && !w->who.tid);
-	if (d->kind == WHO_FRONTING)
-		w->flow = flow_id_of(ft, d->flow);
 	if (d->kind == WHO_NAME && w->u.denied.answer_app)
 		ft->waits->holding = w;
 	return w->u.denied.answer_app;
@@ -218,9 +225,8 @@ bool who_hold_answer(struct flow_table *ft, const struct flow *f,
 	if (!w)
 		return false;
 	ft->waits->holding = NULL;
-	if (f != ft->asker || len > sizeof(w->u.denied.answer))
+	if (f != flow_get(ft, w->flow) || len > sizeof(w->u.denied.answer))
 		return false;
-	w->flow = flow_id_of(ft, f);
 	memcpy(w->u.denied.answer, msg, len);
 	w->u.denied.answer_len = len;
 	return true;
