@@ -117,7 +117,7 @@ frontends()
 		set -e
 		mount -t tmpfs -o size=8k none /mnt
 		f=$1 port=$2
-		"$POSTERN" do --frontend=$f -q --allow 127.0.0.1:$port \
+		"$3" do --frontend=$f -q --allow 127.0.0.1:$port \
 			--log /mnt/log -- sh -c '
 			for i in $(seq 30); do
 				curl -sS -o got http://10.0.2.2:$1/zeros || exit 9
@@ -130,7 +130,7 @@ frontends()
 	END
 	for f in $(frontends); do
 		rm -f kept
-		"${prefix[@]}" sh fill.sh "$f" "$PORT"
+		"${prefix[@]}" sh fill.sh "$f" "$PORT" "$POSTERN"
 		# of what a disk cut off no line is left, but for the last one
 		python3 - <<-'END'
 			import json
