@@ -316,18 +316,28 @@ void who_closed(struct flow_table *ft, const struct flow *f,
 /* --- the answers ------------------------------------------------------------
  */
 
+/* What was known before stays: the thread, and the program of one that has
+ * ended meanwhile. */
+static void add_told(struct frontend_who *who, const struct frontend_who *told)
+{
+	struct frontend_who before = *who;
+
+	*who = *told;
+	who->tid = before.tid;
+	if (told->exe[0] || !before.exe[0])
+		return;
+	memcpy(who->exe, before.exe, sizeof(who->exe));
+	memcpy(who->name, before.name, sizeof(who->name));
+}
+
 /* told: NULL: it will not be */
 static void finish(struct flow_table *ft, struct who_wait *w,
                    const struct frontend_who *told, bool last, int64_t now)
 {
 	struct flow *f;
 
-	if (told && told->pid) {
-		uint32_t tid = w->who.tid;
-
-		w->who = *told;
-		w->who.tid = tid;
-	}
+	if (told && told->pid)
+		add_told(&w->who, told);
 	switch (w->kind) {
 	case WAIT_FREE:
 		return;

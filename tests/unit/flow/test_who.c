@@ -30,6 +30,14 @@ static int fe_who_ask(void *user, uint64_t ref, uint8_t proto,
 	return 0;
 }
 
+static bool fe_who(void *user, uint64_t ref, struct frontend_who *who)
+{
+	(void)user, (void)ref;
+	*who = (struct frontend_who){
+		.tid = 4122, .name = "node", .exe = "/usr/bin/node"};
+	return true;
+}
+
 static void start(void)
 {
 	struct flow_config c = fake_config();
@@ -182,6 +190,27 @@ static void datagrams_get_their_error_later(void **state)
 	assert_int_equal(k.last_err, -EACCES);
 	assert_non_null(strstr(k.line, "/udp (no rule allows it) by node["));
 	assert_int_equal(k.udp_opens, 0);
+	stop();
+}
+
+/* Its frontend holds the thread: answered by the call, told with the process */
+static void a_known_thread_is_answered_at_once(void **state)
+{
+	const struct frontend_who ended = {
+		.pid = 4121, .name = "main", .comm = "main"};
+	struct flow_id id;
+
+	(void)state;
+	start();
+	ops.who = fe_who;
+	assert_int_equal(open_to("192.0.2.9", 443, 7, &id), -EACCES);
+	assert_int_equal(k.lines, 0);
+	flow_who_told(k.ft, token, &ended, k.now);
+	assert_int_equal(k.refused, 0);
+	assert_non_null(strstr(k.line, " by node[4121]"));
+	assert_non_null(strstr(logged(), "\"pid\":4121,\"tid\":4122"));
+	assert_non_null(strstr(logged(), "\"exe\":\"/usr/bin/node\""));
+	assert_non_null(strstr(logged(), "\"comm\":\"main\""));
 	stop();
 }
 
@@ -344,6 +373,7 @@ int main(void)
 		cmocka_unit_test(a_denial_waits_for_its_process),
 		cmocka_unit_test(nobody_waits_for_long),
 		cmocka_unit_test(datagrams_get_their_error_later),
+		cmocka_unit_test(a_known_thread_is_answered_at_once),
 		cmocka_unit_test(echoes_too),
 		cmocka_unit_test(more_than_can_wait_is_told_at_once),
 		cmocka_unit_test(questions_are_bounded_in_time),
