@@ -149,6 +149,9 @@ static int64_t hand_out(struct sockets *s, struct call *c, struct sock *l,
 	listener_drop(s, sk);
 	sk->state = SK_PAIRED;
 	sk->flags |= SK_F_TOLD;
+	/* closed before it was accepted: nothing tells when this one is */
+	if (!sk_from_ref(s, sk->mate))
+		sk_orphan(s, sk);
 	sk_note_holder(sk, c->tid, number);
 	sk_release_app_end(s, sk);
 	/* a place in the queue is free: connects may wait for it */

@@ -420,12 +420,32 @@ void sk_regain(struct sockets *s, struct sock *sk, uint32_t tid, int fd)
 }
 
 /*
+ * Where two apps close the two ends at nearly the same time, the hang-up of
+ * one goes with the other's file and nothing is told (sk_pair_watch()).
+ */
+static void sweep_pairs(struct sockets *s)
+{
+	if (s->live < s->pairs_at)
+		return;
+	for (uint32_t i = 0; i < s->fresh; i++) {
+		struct sock *sk = &s->socks[i];
+
+		if (sk->state == SK_PAIRED && !(sk->flags & SK_F_ORPHAN) &&
+		    !sk_is_seen(sk))
+			sk_orphan(s, sk);
+	}
+	s->pairs_at = MIN(2 * s->live, s->nsocks - s->nsocks / 8);
+	s->pairs_at = MAX(s->pairs_at, s->live + 64);
+}
+
+/*
  * Sockets that were opened and closed without ever being connected are not
  * heard of again. The threshold doubles what survived: amortised, each
  * socket() pays for a constant number of looks.
  */
 void sk_sweep(struct sockets *s)
 {
+	sweep_pairs(s);
 	if (s->nheld_ends < s->sweep_at)
 		return;
 	for (uint32_t i = 0; i < s->fresh; i++) {

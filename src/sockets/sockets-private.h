@@ -218,6 +218,7 @@ struct sockets {
 	uint32_t orphan_head, orphan_tail, norphans;
 	uint32_t nheld_ends; /* sockets whose app_fd is held */
 	uint32_t sweep_at;   /* sweep when so many are held */
+	uint32_t pairs_at;   /* look at the paired when so many are in use */
 	uint32_t nqueued;    /* sockets in listeners' queues */
 	int64_t look_at;     /* are their listeners alive? next time */
 

@@ -197,6 +197,12 @@ static void app_went(struct sockets *s, struct sock *sk)
 		mate->flags |= SK_F_RESET;
 		mate->err = ECONNRESET;
 	}
+	/*
+	 * The watch on the mate's end told it; the one that would tell of
+	 * the mate went with this end. What is left of it are its names.
+	 */
+	if (mate && mate->state == SK_PAIRED)
+		sk_orphan(s, mate);
 	/* an end whose names nobody can ask for any more */
 	sk_free(s, sk);
 }
@@ -303,6 +309,7 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	s->key = siphash_key_new(random);
 	s->notify_fd = -1;
 	s->sweep_at = 64;
+	s->pairs_at = ORPHANS_MAX;
 	s->can_getfd = try_getfd();
 	wheel_init(&s->wheel, loop_now(loop));
 	if (fdtable_init(s) < 0 || alloc_pools(s) < 0 ||
