@@ -2,11 +2,14 @@
 /* churn.c - many threads connect, transfer and close; no byte may cross */
 /*
  * churn serve PORT               an echo server on every address, threads
- * churn HOST PORT THREADS SECONDS
+ * churn HOST PORT THREADS AMOUNT [INSIDE]
  *
  * Each connection sends a pattern that carries its own number and expects it
  * back, whole. Ways of connecting and ending alternate by chance (fixed
- * seeds). One line at the end: connections and errors; status 1 for any.
+ * seeds). AMOUNT is a time in seconds, or "1000x", a number of connections.
+ * With INSIDE, a port, every second connection goes to a server of this very
+ * process on 127.0.0.1. One line at the end: connections and errors; status 1
+ * for any.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,9 +30,10 @@
 #define THREADS_MAX 64
 #define BYTES_MAX 65536
 
-static struct sockaddr_in server;
+static struct sockaddr_in server, inside;
 static atomic_ulong connections, errors, next_id;
 static double until;
+static unsigned long most; /* connections; 0: until the time is up */
 
 static double now(void)
 {
@@ -59,14 +63,14 @@ static void *echo(void *arg)
 			w = send(fd, buf + done, (size_t)(n - done),
 			         MSG_NOSIGNAL);
 			if (w < 0)
-				goto out;
+				goto out; /* reset, as some do */
 		}
 out:
 	close(fd);
 	return NULL;
 }
 
-static int serve(uint16_t port)
+static int listen_on(uint16_t port)
 {
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6,
 	                           .sin6_port = htons(port)};
@@ -75,11 +79,16 @@ static int serve(uint16_t port)
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(l, (void *)&any, sizeof(any)) < 0 || listen(l, 4096) < 0) {
 		perror("serve");
-		return 1;
+		exit(1);
 	}
-	puts("ready");
-	fflush(stdout);
-	for (;;) {
+	return l;
+}
+
+static void *serve(void *arg)
+{
+	int l = (int)(intptr_t)arg;
+
+	while (l >= 0) {
 		int fd = accept(l, NULL, NULL);
 		pthread_t t;
 
@@ -90,24 +99,26 @@ static int serve(uint16_t port)
 		else
 			pthread_detach(t);
 	}
+	return NULL;
 }
 
 /* --- the threads ---------------------------------------------------------- */
 
-static bool connect_now(int fd, bool nonblock, uint64_t id)
+static bool connect_now(int fd, const struct sockaddr_in *to, bool nonblock,
+                        uint64_t id)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	int err = 0;
 	socklen_t len = sizeof(err);
 
 	if (!nonblock) {
-		if (connect(fd, (void *)&server, sizeof(server)) == 0)
+		if (connect(fd, (const void *)to, sizeof(*to)) == 0)
 			return true;
 		wrong("connect", id);
 		return false;
 	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	if (connect(fd, (void *)&server, sizeof(server)) == 0)
+	if (connect(fd, (const void *)to, sizeof(*to)) == 0)
 		err = 0;
 	else if (errno != EINPROGRESS)
 		err = errno;
@@ -175,20 +186,27 @@ static void *churn(void *arg)
 	unsigned int seed = 1 + (unsigned int)(intptr_t)arg;
 	uint8_t *out = malloc(BYTES_MAX), *in = malloc(BYTES_MAX);
 
-	while (now() < until) {
+	while (most || now() < until) {
 		uint64_t id = atomic_fetch_add(&next_id, 1) + 1;
+		const struct sockaddr_in *to = &server;
 		size_t len = 1 + (size_t)rand_r(&seed) %
 		                         (rand_r(&seed) % 4 ? 512 : BYTES_MAX);
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		int how = rand_r(&seed) % 4;
 		struct linger reset = {1, 0};
 
+		if (most && id > most) {
+			close(fd);
+			break;
+		}
+		if (inside.sin_port && rand_r(&seed) % 2)
+			to = &inside;
 		if (fd < 0) {
 			wrong("socket", id);
 			break;
 		}
 		fill(out, len, id);
-		if (connect_now(fd, how & 1, id))
+		if (connect_now(fd, to, how & 1, id))
 			exchange(fd, out, in, len, how & 2, id);
 		if (rand_r(&seed) % 8 == 0)
 			setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset,
@@ -202,15 +220,35 @@ static void *churn(void *arg)
 	return NULL;
 }
 
+static void serve_inside(uint16_t port)
+{
+	pthread_t t;
+
+	inside.sin_family = AF_INET;
+	inside.sin_port = htons(port);
+	inside.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (pthread_create(&t, NULL, serve,
+	                   (void *)(intptr_t)listen_on(port)) != 0)
+		exit(2);
+	pthread_detach(t);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t threads[THREADS_MAX];
 	int n;
 
-	if (argc == 3 && strcmp(argv[1], "serve") == 0)
-		return serve((uint16_t)atoi(argv[2]));
-	if (argc != 5)
+	if (argc == 3 && strcmp(argv[1], "serve") == 0) {
+		n = listen_on((uint16_t)atoi(argv[2]));
+		puts("ready");
+		fflush(stdout);
+		serve((void *)(intptr_t)n);
+		return 1;
+	}
+	if (argc != 5 && argc != 6)
 		return 2;
+	if (argc == 6)
+		serve_inside((uint16_t)atoi(argv[5]));
 	server.sin_family = AF_INET;
 	server.sin_port = htons((uint16_t)atoi(argv[2]));
 	if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1)
@@ -218,6 +256,8 @@ int main(int argc, char **argv)
 	n = atoi(argv[3]);
 	if (n < 1 || n > THREADS_MAX)
 		return 2;
+	if (strchr(argv[4], 'x'))
+		most = strtoul(argv[4], NULL, 10);
 	until = now() + atof(argv[4]);
 	for (int i = 0; i < n; i++)
 		if (pthread_create(&threads[i], NULL, churn,
