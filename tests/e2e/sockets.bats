@@ -121,11 +121,40 @@ nobody_came()
 @test "T53 signals do not break pipelines of the shell" {
 	# shellcheck disable=SC2016 # for the inner shell
 	run sandboxed as_user dash -c 'i=0
-		while [ $i -lt 300 ]; do
+		while [ $i -lt 10000 ]; do
 			[ "$(echo a | cat | cat)" = a ] || exit 1
 			i=$((i + 1))
 		done'
 	[ "$status" -eq 0 ]
+}
+
+@test "T54 a thousand threads that call hold up no other sandbox" {
+	sandboxed as_user "$RIG_DIR/attack" flood 1000 6 >"$RIG_DIR/t54" \
+		2>&1 3>&- &
+	local job=$!
+	eventually grep -q flooding "$RIG_DIR/t54"
+	run sandboxed as_user /usr/bin/python3 -c '
+import socket, sys, time
+took = []
+for _ in range(200):
+    t = time.monotonic()
+    socket.create_connection((sys.argv[1], int(sys.argv[2]))).close()
+    took.append(time.monotonic() - t)
+took.sort()
+print("p50 %.1f ms, p99 %.1f ms" % (took[100] * 1e3, took[197] * 1e3))
+sys.exit(took[197] > 0.25)' "$NET4" $OPEN
+	echo "$output"
+	kill -0 $job # it still flooded meanwhile
+	wait $job
+	[ "$status" -eq 0 ]
+}
+
+@test "T48 namespaces that the app makes lead nowhere" {
+	run sandboxed as_user unshare -Urn "$RIG_DIR/attack" again "$NET4" \
+		$OPEN $SHUT
+	echo "$output"
+	[ "$output" = held ]
+	nobody_came
 }
 
 @test "T44 abstract names of the host" {

@@ -10,6 +10,7 @@
  * attack supervisor PID         T46: memory, files, signals of the supervisor
  * attack options                S8: pointers, devices, groups, lengths
  * attack storm HOST PORT        T53: SIGALRM every ms
+ * attack flood THREADS SECONDS  T54: all of them call without end
  * attack held                   S3: signals end calls that wait
  *
  * OPEN is a port that policy allows, SHUT one that it denies. Each prints what
@@ -599,6 +600,37 @@ static void held(void)
 		broken("after the signals", strerrorname_np(errno));
 }
 
+/* --- T54 ------------------------------------------------------------------ */
+
+static void *flooder(void *arg)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in name;
+	socklen_t len;
+
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		len = sizeof(name);
+		(void)getsockname(fd, (void *)&name, &len);
+	}
+	return NULL;
+}
+
+static int flood(int threads, double seconds)
+{
+	double end = now() + seconds;
+	pthread_t t;
+
+	for (int i = 0; i < threads; i++)
+		if (pthread_create(&t, NULL, flooder, NULL) != 0)
+			broken("thread", strerrorname_np(errno));
+	puts("flooding");
+	fflush(stdout);
+	while (now() < end)
+		usleep(10000);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -628,6 +660,8 @@ int main(int argc, char **argv)
 		options();
 	} else if (argc == 4 && strcmp(what, "storm") == 0) {
 		rc = storm(argv + 2);
+	} else if (argc == 4 && strcmp(what, "flood") == 0) {
+		rc = flood(atoi(argv[2]), atof(argv[3]));
 	} else if (strcmp(what, "held") == 0) {
 		held();
 	} else {
