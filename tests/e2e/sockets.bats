@@ -211,6 +211,42 @@ print(b.recv(1))'
 	[[ "$output" != *postern-data* ]]
 }
 
+# has_ancestor PID ANCESTOR
+has_ancestor()
+{
+	local pid=$1
+
+	while [ "${pid:-0}" -gt 1 ]; do
+		[ "$pid" != "$2" ] || return 0
+		pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+	done
+	return 1
+}
+
+@test "the supervisor stays an ancestor after two forks and setsid" {
+	# what Yama 1 asks for before memory may be read; no machine with Yama
+	# is needed to see that it holds
+	for how in as_user bare; do
+		sandboxed $how sh -c '(setsid sh -c "(sleep 62.75 &)" &)
+			sleep 62.75' 3>&- &
+		local job=$! pids=''
+		two_sleep()
+		{
+			pids=$(pgrep -f '^sleep 62.7[5]')
+			[ "$(wc -w <<<"$pids")" = 2 ]
+		}
+		eventually two_sleep
+		local supervisor
+		supervisor=$(descendant $job postern-data)
+		for pid in $pids; do
+			echo "$how: $pid below $supervisor?"
+			has_ancestor "$pid" "$supervisor"
+		done
+		kill "$(head -n 1 <<<"$pids")" "$(tail -n 1 <<<"$pids")"
+		wait $job || :
+	done
+}
+
 @test "T43 a network socket as stdin is refused" {
 	run sandboxed as_user true 0<>"/dev/tcp/127.0.0.1/1" || :
 	run in_net timeout 20 python3 -c '
