@@ -5,10 +5,10 @@
 Usage: tally.py TESTLOG.json TALLY [AGAIN.json]
        tally.py --failed TESTLOG.json
 The second form prints the names of the tests that failed. AGAIN.json is the
-log of their second try, which then counts instead, and is told. Reads meson's log (one JSON object a
-line), counts each TAP line, or the exit status where a test speaks no TAP,
-prints what failed or was skipped and why, and appends
-"PASSED FAILED SKIPPED" to the file TALLY.
+log of their second try, which then counts instead, and is told. Reads meson's
+log (one JSON object a line), counts each TAP line, or the exit status where a
+test speaks no TAP, prints what failed, with what the test said of it, and what
+was skipped and why, and appends "PASSED FAILED SKIPPED" to the file TALLY.
 """
 import json
 import os
@@ -17,6 +17,7 @@ import sys
 
 RESULT = re.compile(r"^\s*(not ok|ok)\b[ \t]*(.*)$")
 SKIP = re.compile(r"#\s*skip\b:?\s*(.*)$", re.I)
+SAID_MAX = 60  # lines of one failed test that are shown
 PLAN_SKIP = re.compile(r"^1\.\.0\s*#\s*skip\b:?\s*(.*)$", re.I | re.M)
 
 
@@ -24,14 +25,20 @@ def count(test):
     """(passed, failed, skipped, lines to show) of one meson test"""
     passed = failed = skipped = 0
     shown = []
+    said = SAID_MAX
     for line in (test.get("stdout") or "").splitlines():
         found = RESULT.match(line)
         if not found:
+            if said < SAID_MAX and line.startswith("#"):
+                shown.append(f"    {line}")
+                said += 1
             continue
+        said = SAID_MAX
         skip = SKIP.search(found[2])
         if found[1] == "not ok" and "# TODO" not in line:
             failed += 1
             shown.append(f"  FAILED  {test['name']}: {found[2]}")
+            said = 0
         elif skip:
             skipped += 1
             shown.append(f"  skipped {test['name']}: {found[2]}")

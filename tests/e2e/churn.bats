@@ -12,6 +12,10 @@ setup_file()
 	load lib.bash
 	can_own_namespaces || must_skip "no network namespace can be made here"
 	rig_up
+	# more connections a minute than there are ports, which TIME-WAIT holds
+	# for as long: not what is tested here
+	in_host sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse &&
+		echo 1024 65535 >/proc/sys/net/ipv4/ip_local_port_range'
 	install -m 755 "$POSTERN_BUILD/tests/programs/churn" "$RIG_DIR/serve"
 	background echo in_net "$RIG_DIR/serve" serve 7093
 	eventually tcp_listens in_net 7093

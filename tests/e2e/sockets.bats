@@ -75,6 +75,11 @@ descendant()
 	return 1
 }
 
+absent_process()
+{
+	! pgrep -fx "$1"
+}
+
 nobody_came()
 {
 	[ ! -s "$RIG_DIR/shut.arrivals" ]
@@ -266,14 +271,15 @@ print(p.returncode, p.stderr)' "$RIG_DIR/postern" do --frontend=sockets -- true
 		sandboxed $how sh -c 'sleep 61.25 & sleep 61.25' \
 			>"$RIG_DIR/t52" 2>&1 3>&- &
 		local job=$!
-		eventually pgrep -f 'sleep 61.2[5]'
+		# the command line as a whole: those before it have it, too
+		eventually pgrep -fx 'sleep 61\.25'
 		kill -9 "$(descendant $job postern-data)"
 		local ended=0
 		wait $job || ended=$?
 		echo "$how: $ended $(<"$RIG_DIR/t52")"
 		[ "$ended" -eq 125 ]
 		[ "$(wc -l <"$RIG_DIR/t52")" -eq 1 ]
-		EVENTUALLY_S=2 eventually sh -c '! pgrep -f "sleep 61.2[5]"'
+		EVENTUALLY_S=5 eventually absent_process 'sleep 61\.25'
 	done
 }
 
