@@ -30,25 +30,6 @@ setup()
 		must_skip "/dev/net/tun cannot be opened here"
 }
 
-# datapath_of PID - the datapath below the process PID
-datapath_of()
-{
-	local pid
-
-	for pid in $(pgrep postern-data); do
-		local up=$pid
-		while [ "${up:-0}" -gt 1 ]; do
-			[ "$up" != "$1" ] || {
-				echo "$pid"
-				return
-			}
-			up=$(sed -n 's/^PPid:[[:space:]]*//p' \
-				"/proc/$up/status" 2>/dev/null)
-		done
-	done
-	return 1
-}
-
 # rss PID - resident bytes; fds PID - open descriptors, which only root may
 # count since the process is not dumpable
 rss()
@@ -113,7 +94,7 @@ fds()
 	job=$!
 	exec 8>go
 	eventually grep -qx 100 said
-	data=$(datapath_of $job)
+	data=$(descendant $job postern-data)
 	rss0=$(rss "$data") fds0=$(fds "$data")
 	echo >&8
 	EVENTUALLY_S=50 eventually grep -qx $((100 + FLOWS)) said

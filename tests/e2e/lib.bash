@@ -44,6 +44,27 @@ eventually()
 	done
 }
 
+# descendant PID NAME - the process of that name below PID
+descendant()
+{
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		if [ "$(<"/proc/$child/comm")" = "$2" ]; then
+			echo "$child"
+			return
+		fi
+		descendant "$child" "$2" && return
+	done
+	return 1
+}
+
+# absent_process PATTERN - no process has that whole command line
+absent_process()
+{
+	! pgrep -fx "$1"
+}
+
 # absent GREP-ARGUMENT... - nothing matches (bats does not see a bare `! grep`)
 absent()
 {

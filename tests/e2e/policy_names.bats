@@ -6,6 +6,7 @@
 setup_file()
 {
 	load lib.bash
+	load servers.bash
 	rig_up || must_skip "no network namespace can be made here"
 	mkdir -p "$RIG_DIR/etc" "$RIG_DIR/www"
 	printf 'nameserver %s\n' "$NET4" >"$RIG_DIR/etc/resolv.conf"
@@ -71,27 +72,7 @@ setup_file()
 	mkdir -p /run/sshd 2>/dev/null || true
 	background ssh in_net /usr/sbin/sshd -D -e -f /dev/null -p 22 \
 		-h "$RIG_DIR/hostkey" -o PidFile=none
-	cat >"$RIG_DIR/get.go" <<-'GO'
-		package main
-
-		import (
-			"fmt"
-			"io"
-			"net/http"
-			"os"
-		)
-
-		func main() {
-			r, err := http.Get(os.Args[1])
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			io.Copy(os.Stdout, r.Body)
-		}
-	GO
-	(cd "$RIG_DIR" && GO111MODULE=off CGO_ENABLED=0 HOME=$RIG_DIR \
-		go build -o get-go get.go) || true
+	go_get_built || true
 	(cd "$LIB_DIR" && musl-gcc -static -O1 -o "$RIG_DIR/resolve-musl" \
 		resolve.c) || true
 	WAYS=

@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 setup_file()
 {
 	load lib.bash
+	load servers.bash
 	can_own_namespaces || must_skip "no network namespace can be made here"
 	rig_up
 	WAYS=
@@ -69,32 +70,16 @@ cdn()
 		-addext 'subjectAltName=DNS:*.cdn.example,IP:192.0.2.3,IP:192.0.2.6' \
 		-keyout "$d/key.pem" -out "$RIG_DIR/ca.pem" 2>/dev/null
 	chmod a+r "$RIG_DIR/ca.pem"
-	cat >"$d/conf" <<-CONF
-		user root;
-		daemon off;
-		pid $d/pid;
-		error_log $d/error.log;
-		events { worker_connections 256; }
-		http {
-			log_format who '\$scheme \$host "\$ssl_server_name"';
-			access_log $d/access.log who;
-			client_body_temp_path $d/body;
-			proxy_temp_path $d/proxy;
-			fastcgi_temp_path $d/fastcgi;
-			uwsgi_temp_path $d/uwsgi;
-			scgi_temp_path $d/scgi;
-			server {
-				listen 192.0.2.3:80;
-				listen 192.0.2.3:443 ssl;
-				ssl_certificate $RIG_DIR/ca.pem;
-				ssl_certificate_key $d/key.pem;
-				default_type text/plain;
-				return 200 "this is \$host\n";
-			}
+	nginx_up '$scheme $host "$ssl_server_name"' <<-CONF
+		server {
+			listen 192.0.2.3:80;
+			listen 192.0.2.3:443 ssl;
+			ssl_certificate $RIG_DIR/ca.pem;
+			ssl_certificate_key $d/key.pem;
+			default_type text/plain;
+			return 200 "this is \$host\n";
 		}
 	CONF
-	: >"$d/access.log"
-	background nginx in_net nginx -e "$d/error.log" -p "$d" -c "$d/conf"
 }
 
 # A resolver at 192.0.2.6, by TLS (853) and HTTPS (443): all is 192.0.2.3.
@@ -188,27 +173,7 @@ programs()
 		fetch(process.argv[2]).then(r => r.text()).then(t => console.log(t),
 		    e => { console.error(e.cause); process.exit(1) })
 	END
-	cat >"$RIG_DIR/get.go" <<-'END'
-		package main
-
-		import (
-			"fmt"
-			"io"
-			"net/http"
-			"os"
-		)
-
-		func main() {
-			r, err := http.Get(os.Args[1])
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			io.Copy(os.Stdout, r.Body)
-		}
-	END
-	(cd "$RIG_DIR" && GO111MODULE=off CGO_ENABLED=0 HOME=$RIG_DIR \
-		go build -o get-go get.go)
+	go_get_built
 	chmod a+r "$RIG_DIR"/get.*
 }
 

@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file()
 {
 	load lib.bash
+	load servers.bash
 	can_own_namespaces || must_skip "no network namespace can be made here"
 	[ -x /usr/bin/pip ] || must_skip "no /usr/bin/pip"
 	rig_up
@@ -71,31 +72,16 @@ servers()
 	echo '<a href="/files/foo-1.0-py3-none-any.whl">foo-1.0-py3-none-any.whl</a>' \
 		>"$d/www/simple/foo/index.html"
 	chmod -R a+rX "$d/www"
-	cat >"$d/conf" <<-CONF
-		user root;
-		daemon off;
-		pid $d/pid;
-		error_log $d/error.log;
-		events { worker_connections 256; }
-		http {
-			log_format who '\$scheme \$host \$request_uri';
-			access_log $d/access.log who;
-			client_body_temp_path $d/body;
-			proxy_temp_path $d/proxy;
-			fastcgi_temp_path $d/fastcgi;
-			uwsgi_temp_path $d/uwsgi;
-			scgi_temp_path $d/scgi;
-			types { text/html html; }
-			server {
-				listen 80;
-				listen 443 ssl;
-				ssl_certificate $RIG_DIR/ca.pem;
-				ssl_certificate_key $d/key.pem;
-				root $d/www;
-			}
+	nginx_up '$scheme $host $request_uri' <<-CONF
+		types { text/html html; }
+		server {
+			listen 80;
+			listen 443 ssl;
+			ssl_certificate $RIG_DIR/ca.pem;
+			ssl_certificate_key $d/key.pem;
+			root $d/www;
 		}
 	CONF
-	background nginx in_net nginx -e "$d/error.log" -p "$d" -c "$d/conf"
 }
 
 # What a user has in the folder where the commands are typed

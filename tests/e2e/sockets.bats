@@ -60,26 +60,6 @@ both()
 	done
 }
 
-# descendant PID NAME - the process of that name below PID
-descendant()
-{
-	local child
-
-	for child in $(pgrep -P "$1"); do
-		if [ "$(<"/proc/$child/comm")" = "$2" ]; then
-			echo "$child"
-			return
-		fi
-		descendant "$child" "$2" && return
-	done
-	return 1
-}
-
-absent_process()
-{
-	! pgrep -fx "$1"
-}
-
 nobody_came()
 {
 	[ ! -s "$RIG_DIR/shut.arrivals" ]

@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 setup_file()
 {
 	load lib.bash
+	load servers.bash
 	can_own_namespaces || must_skip "no network namespace can be made here"
 	rig_up
 	WAYS=$(ways_and_bare)
@@ -36,6 +37,7 @@ teardown_file()
 setup()
 {
 	load lib.bash
+	load servers.bash
 	for_everybody
 }
 
@@ -71,31 +73,17 @@ start_nginx()
 		git push -q ../www/repo.git HEAD:refs/heads/master
 	)
 	git -C "$d/www/repo.git" update-server-info
-	cat >"$d/conf" <<-CONF
-		user root;
-		daemon off;
-		pid $d/pid;
-		error_log $d/error.log;
-		events { worker_connections 1024; }
-		http {
-			access_log off;
-			client_body_temp_path $d/body;
-			proxy_temp_path $d/proxy;
-			fastcgi_temp_path $d/fastcgi;
-			uwsgi_temp_path $d/uwsgi;
-			scgi_temp_path $d/scgi;
-			server {
-				listen 80;
-				listen [::]:80;
-				listen 443 ssl;
-				listen [::]:443 ssl;
-				ssl_certificate $d/cert.pem;
-				ssl_certificate_key $d/key.pem;
-				root $d/www;
-			}
+	nginx_up off <<-CONF
+		server {
+			listen 80;
+			listen [::]:80;
+			listen 443 ssl;
+			listen [::]:443 ssl;
+			ssl_certificate $d/cert.pem;
+			ssl_certificate_key $d/key.pem;
+			root $d/www;
 		}
 	CONF
-	background nginx in_net nginx -e "$d/error.log" -p "$d" -c "$d/conf"
 }
 
 start_resolver()
@@ -332,22 +320,9 @@ SSH_OPTIONS='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
 	if ! command -v go >/dev/null; then
 		must_skip "no Go compiler"
 	fi
-	if [ ! -x "$RIG_DIR/go-get" ]; then
-		cat >get.go <<-'GO'
-			package main
-			import ("fmt"; "io"; "net/http"; "os")
-			func main() {
-				r, err := http.Get(os.Args[1])
-				if err != nil { fmt.Println(err); os.Exit(1) }
-				b, _ := io.ReadAll(r.Body)
-				fmt.Print(string(b))
-			}
-		GO
-		CGO_ENABLED=0 GO111MODULE=off GOCACHE=${XDG_CACHE_HOME:-/tmp}/postern-go \
-			GOFLAGS=-p=2 go build -o "$RIG_DIR/go-get" get.go
-	fi
+	go_get_built
 	for way in $WAYS; do
-		run -0 postern_do "$way" -- "$RIG_DIR/go-get" http://www.rig.test/
+		run -0 postern_do "$way" -- "$RIG_DIR/get-go" http://www.rig.test/
 		[ "$output" = "a page of the rig" ]
 	done
 }
