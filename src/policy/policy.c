@@ -144,43 +144,79 @@ static bool opens_all(const struct policy_target *t)
 	       (t->len == 0 || (t->len == 96 && addr_is_ip4(&t->prefix)));
 }
 
-int policy_add_from(struct policy *p, enum policy_action action,
-                    const char *text, const char *origin, struct error *err)
+static int file_rule(struct policy *p, enum policy_action action,
+                     const struct policy_target *t, uint32_t id)
+{
+	switch (t->kind) {
+	case POLICY_TARGET_PREFIX:
+		return add_prefix(p, action, t, id);
+	case POLICY_TARGET_GROUP:
+		return rule_set_add(&p->groups[t->group], t, action, id);
+	case POLICY_TARGET_NAME:
+		break;
+	}
+	return names_add(&p->names, action, t, id);
+}
+
+/* flips: an allow makes the rest denied, as it does before flows run */
+static int add_target(struct policy *p, enum policy_action action,
+                      const struct policy_target *t, const char *origin,
+                      bool flips, struct error *err)
 {
 	struct rule rule = {0}, *moved;
-	struct policy_target t;
 	uint32_t id = p->nrules + 1;
-	int rc = policy_target_parse(text, &t, err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	moved = policy_grow(p->rules, id, &p->rules_room, sizeof(*p->rules));
 	if (!moved)
 		return error_set(err, -ENOMEM, "no memory for rule %u", id);
 	p->rules = moved;
-	switch (t.kind) {
-	case POLICY_TARGET_PREFIX:
-		rc = add_prefix(p, action, &t, id);
-		break;
-	case POLICY_TARGET_GROUP:
-		rc = rule_set_add(&p->groups[t.group], &t, action, id);
-		break;
-	case POLICY_TARGET_NAME:
-		rc = names_add(&p->names, action, &t, id);
-		break;
-	}
-	if (rc == 0)
-		rc = rule_init(&rule, action, &t, origin);
+	rc = rule_init(&rule, action, t, origin);
 	if (rc < 0) {
 		rule_fini(&rule);
 		return error_set(err, rc, "no memory for rule %u", id);
 	}
+	/* from here on some of it may be filed under this id, so that it
+	 * stays, also where there was no memory for all of it */
 	p->rules[p->nrules++] = rule;
-	if (action == POLICY_ALLOW) {
+	rc = file_rule(p, action, t, id);
+	if (rc < 0)
+		return error_set(err, rc, "no memory for all of rule %u", id);
+	if (action == POLICY_ALLOW && flips) {
 		p->has_allow = true;
-		p->opens_all |= opens_all(&t);
+		p->opens_all |= opens_all(t);
 	}
 	return 0;
+}
+
+int policy_add_from(struct policy *p, enum policy_action action,
+                    const char *text, const char *origin, struct error *err)
+{
+	struct policy_target t;
+	int rc = policy_target_parse(text, &t, err);
+
+	return rc < 0 ? rc : add_target(p, action, &t, origin, true, err);
+}
+
+int policy_add_live(struct policy *p, enum policy_action action,
+                    const char *text, const char *origin, struct error *err)
+{
+	bool open = !policy_denies_rest(p);
+	struct policy_target t;
+	int rc = policy_target_parse(text, &t, err);
+
+	if (rc < 0)
+		return rc;
+	if (action == POLICY_ALLOW && p->offline)
+		return error_set(err, -EINVAL,
+		                 "it was started with --offline, which no rule "
+		                 "opens");
+	if (action == POLICY_ALLOW && open && t.kind == POLICY_TARGET_NAME)
+		return error_set(err, -EINVAL,
+		                 "it was started without --allow, so every "
+		                 "name is open, and a name opens no address "
+		                 "that is closed by default");
+	return add_target(p, action, &t, origin, !open, err);
 }
 
 int policy_add(struct policy *p, enum policy_action action, const char *text,

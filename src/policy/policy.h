@@ -118,6 +118,15 @@ _must_check_ int policy_add(struct policy *p, enum policy_action action,
 _must_check_ int policy_add_from(struct policy *p, enum policy_action action,
                                  const char *text, const char *origin,
                                  struct error *err);
+/*
+ * policy_add_live() - policy_add_from() while flows run. An allow rule only
+ * widens: it does not flip the default. So where nothing is denied for want of
+ * a rule only what is closed by default can be opened, and a name is -EINVAL,
+ * as it is under --offline. Allocates.
+ */
+_must_check_ int policy_add_live(struct policy *p, enum policy_action action,
+                                 const char *text, const char *origin,
+                                 struct error *err);
 /* policy_set_offline() - deny everything but loopback inside */
 void policy_set_offline(struct policy *p, bool offline);
 /*
