@@ -7,6 +7,10 @@
 #include "flow/flow.h"
 #include "policy/policy.h"
 
+#include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #define FLOW_NONE UINT32_MAX
 #define FLOW_GEN_MAX 0xffffffu
 
@@ -169,6 +173,9 @@ enum flow_route {
 enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
                            uint8_t proto, uint64_t app_ref,
                            struct endpoint *final, int64_t now);
+/* flow_final() - what the host's side is asked for: t.host, or what it stands
+ * for */
+struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t);
 /* flow_who() - false, and *who zeroed, where the frontend does not know */
 bool flow_who(const struct flow_table *ft, uint64_t app_ref,
               struct frontend_who *who);
@@ -290,6 +297,18 @@ static inline void watch_datagrams(struct flow_table *ft, const struct flow *f,
 	*(from_app ? &w->bytes_app_host : &w->bytes_host_app) += len;
 	*(from_app ? &w->pkts_app_host : &w->pkts_host_app) += n;
 }
+
+/* libc's struct tcp_info ends here; the kernel's goes on (Linux 4.2) */
+struct tcp_info_more {
+	struct tcp_info info;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in;
+};
+static_assert(offsetof(struct tcp_info_more, pacing_rate) ==
+                      offsetof(struct tcp_info, tcpi_total_retrans) + 4,
+              "as in linux/tcp.h");
+/* watch_tcp_info() - how much of it the kernel filled in; 0: nothing */
+size_t watch_tcp_info(const struct flow *f, struct tcp_info_more *more);
 
 /* dns_tcp.c: port 53/tcp of the resolver, without a host socket */
 _must_check_ int dns_tcp_init(struct flow_table *ft);

@@ -222,6 +222,32 @@ struct flow_stats {
 	size_t app_open; /* TCP flows whose app side has not ended yet */
 };
 const struct flow_stats *flow_stats(struct flow_table *ft);
+
+/* struct flow_info - one live flow, for people; texts live until the next
+ * change of policy or flows */
+struct flow_info {
+	const char *proto; /* "tcp", "udp", "icmp" */
+	enum flow_state state;
+	bool internal; /* served by the resolver here, nothing leaves */
+	struct endpoint app, host; /* host: final, as it is judged */
+	const char *name;          /* by which the app knows it, or NULL */
+	uint32_t rule;             /* that allows it now; 0: a default */
+	const char *reason;
+	struct frontend_who who;
+	int64_t idle_ns; /* of datagram flows; -1: not known */
+	bool has_bytes;
+	uint64_t bytes_app_host, bytes_host_app;
+	bool has_tcp_info;
+	uint32_t rtt_us, retransmits; /* of the host's socket */
+};
+
+/*
+ * flow_list_next() - the next live flow behind *cursor (0: from the start),
+ * which moves on; looks at no more than `looks` places. False: there is none
+ * among them; *cursor is 0 at the end of all.
+ */
+bool flow_list_next(struct flow_table *ft, uint64_t *cursor, size_t *looks,
+                    int64_t now, struct flow_info *out);
 /* flow_say_rest() - the denials that were held back are told as a number now */
 void flow_say_rest(struct flow_table *ft, int64_t now);
 /* flow_log_end() - the run is over: what is open is logged as closed now */

@@ -48,6 +48,12 @@ static struct addr translate(const struct flow_config *c, const struct addr *a)
 	return *a;
 }
 
+struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t)
+{
+	return (struct endpoint){translate(&ft->config, &t->host.addr),
+	                         t->host.port};
+}
+
 bool flow_who(const struct flow_table *ft, uint64_t app_ref,
               struct frontend_who *who)
 {
@@ -73,8 +79,7 @@ enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
 			return FLOW_ROUTE_RESOLVER;
 		return FLOW_ROUTE_REFUSED;
 	}
-	final->addr = translate(&ft->config, &host->addr);
-	final->port = host->port;
+	*final = flow_final(ft, t);
 	q.host = *final;
 	policy_decide(ft->rooms.policy, &q, &a);
 	if (ft->closed && a.action == POLICY_ALLOW) {

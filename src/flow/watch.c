@@ -6,10 +6,7 @@
 #include "policy/sniff.h"
 #include "wire/headers.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,26 +165,26 @@ void watch_late(struct flow_table *ft, uint8_t proto, const struct tuple *t,
 	flowlog_write(ft->rooms.log, closed);
 }
 
-/* libc's struct tcp_info ends here; the kernel's goes on (Linux 4.2) */
-struct tcp_info_more {
-	struct tcp_info info;
-	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
-	uint32_t segs_out, segs_in;
-};
-static_assert(offsetof(struct tcp_info_more, pacing_rate) ==
-                      offsetof(struct tcp_info, tcpi_total_retrans) + 4,
-              "as in linux/tcp.h");
+/* #syscalls getsockopt */
+size_t watch_tcp_info(const struct flow *f, struct tcp_info_more *more)
+{
+	socklen_t len = sizeof(*more);
+
+	memset(more, 0, sizeof(*more));
+	if (f->host.fd < 0 ||
+	    getsockopt(f->host.fd, IPPROTO_TCP, TCP_INFO, more, &len) < 0 ||
+	    len < offsetof(struct tcp_info_more, pacing_rate))
+		return 0;
+	return len;
+}
 
 /* What only the host's socket knows of a TCP flow; it is about to close. */
-/* #syscalls getsockopt */
 static void take_tcp_info(const struct flow *f, struct flowlog_record *r)
 {
-	struct tcp_info_more more = {0};
-	socklen_t len = sizeof(more);
+	struct tcp_info_more more;
+	size_t len = watch_tcp_info(f, &more);
 
-	if (f->host.fd < 0 ||
-	    getsockopt(f->host.fd, IPPROTO_TCP, TCP_INFO, &more, &len) < 0 ||
-	    len < offsetof(struct tcp_info_more, pacing_rate))
+	if (!len)
 		return;
 	r->has_tcp_info = true;
 	r->rtt_us = more.info.tcpi_rtt;
