@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -28,7 +29,8 @@
  * that makes the call, tools/gen-seccomp collects them, and whatever is not
  * named ends the process (SIGSYS, which the monitor reports). socket(2) is
  * judged by its arguments: new host sockets are the one thing the datapath
- * must still make, and packet, netlink and raw ones are not among them.
+ * must still make, and packet, netlink and raw ones are not among them; so is
+ * mmap(2), which gives memory for live rules and nothing else.
  *
  * confine_app_filter() is the other half of the room: what CMD, which may be
  * anything, is kept from on both frontends (docs/app-filter.md).
@@ -125,6 +127,32 @@ static void allow_sockets(struct bpf *b, enum confine_profile profile)
 	bpf_call_end(b, rule);
 }
 
+/*
+ * Rules that are added while it runs need memory: what malloc(3) asks for, and
+ * nothing that could be a file or be executed.
+ * #syscalls mremap
+ */
+static void allow_memory(struct bpf *b)
+{
+#ifdef __NR_mmap2
+	const long nr = __NR_mmap2;
+#else
+	const long nr = __NR_mmap;
+#endif
+	unsigned int rule, fits;
+
+	if (SANITIZER)
+		return; /* it has all of mmap(2) */
+	rule = bpf_call_begin(b, nr);
+	bpf_arg(b, 2, UINT32_MAX);
+	fits = bpf_when_equal(b, PROT_READ | PROT_WRITE);
+	bpf_arg(b, 3, UINT32_MAX);
+	bpf_if_equal(b, MAP_PRIVATE | MAP_ANONYMOUS, SECCOMP_RET_ALLOW);
+	bpf_when_end(b, fits);
+	bpf_return(b, SECCOMP_RET_KILL_PROCESS);
+	bpf_call_end(b, rule);
+}
+
 /* With --debug a violation names the call before the process ends. */
 static void on_violation(int sig, siginfo_t *info, void *context)
 {
@@ -157,6 +185,7 @@ static int load_filter(enum confine_profile profile, struct error *err)
 
 	bpf_start(&b, SECCOMP_RET_KILL_PROCESS);
 	allow_sockets(&b, profile);
+	allow_memory(&b);
 	switch (profile) {
 	case CONFINE_LINK:
 		allow_all(&b, allowed_link);
