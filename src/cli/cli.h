@@ -49,7 +49,8 @@ struct cli {
 	const char *platform;     /* -platform=..., NULL */
 	const char *moved_volume; /* -volume of two different places, NULL */
 	bool packet_write;        /* -allow-packet-socket-write */
-	bool report, learn_merge;
+	bool report, learn_merge, openmetrics;
+	int signal; /* of kill; 0: SIGTERM */
 	enum report_format report_format;
 	const char *report_file, *learn_file;
 	int block_fd;             /* --block-fd, or -1 */
@@ -92,5 +93,13 @@ int cli_policy(struct cli *c);
 int cli_completions(struct cli *c);
 int cli_help(struct cli *c);
 int cli_version(struct cli *c);
+int cli_ps(struct cli *c);
+int cli_info(struct cli *c);
+int cli_flows(struct cli *c);
+int cli_live_allow(struct cli *c);
+int cli_live_deny(struct cli *c);
+int cli_wait(struct cli *c);
+int cli_kill(struct cli *c);
+int cli_stats(struct cli *c);
 
 #endif

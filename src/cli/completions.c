@@ -104,6 +104,10 @@ static void print_bash(void)
 	     "\t\tcase $verb in\n"
 	     "\t\tdo|run|learn) COMPREPLY+=($(compgen -c -- \"$cur\")) ;;\n"
 	     "\t\tpolicy) COMPREPLY+=($(compgen -f -- \"$cur\")) ;;\n"
+	     "\t\tinfo|flows|allow|deny|wait|kill|stats)\n"
+	     "\t\t\tCOMPREPLY+=($(compgen -W \"$(ls \\\n"
+	     "\t\t\t\t\"${XDG_RUNTIME_DIR:-/nonexistent}/postern\" \\\n"
+	     "\t\t\t\t2>/dev/null)\" -- \"$cur\")) ;;\n"
 	     "\t\tesac\n"
 	     "\tfi\n}\n"
 	     "complete -F _postern postern");

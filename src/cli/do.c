@@ -10,6 +10,7 @@
 #include "launch/launch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The mode, or why it cannot be had. */
@@ -83,6 +84,24 @@ static int check_mode(const struct cli *c, struct error *err)
 		                 "--network=host; unset POSTERN_ALLOW, "
 		                 "POSTERN_DENY, POSTERN_POLICY, "
 		                 "POSTERN_OFFLINE");
+	return 0;
+}
+
+/* Without a network of CMD's own nobody stays to serve it. */
+static int check_control(const struct cli *c, struct error *err)
+{
+	const struct sandbox_config *k = &c->config;
+
+	if (k->network == NETWORK_HOST &&
+	    (k->name || k->control == CONTROL_REQUIRED))
+		return error_set(err, -EINVAL,
+		                 "--%s cannot be had with --network=host: "
+		                 "there is no sandbox; leave one of them out",
+		                 k->name ? "name" : "control=required");
+	if (k->name && k->control == CONTROL_OFF)
+		return error_set(err, -EINVAL,
+		                 "--name needs the control socket; leave "
+		                 "--control=off out");
 	return 0;
 }
 
@@ -208,6 +227,8 @@ static int settle(struct cli *c, struct error *err)
 	if (rc == 0)
 		rc = check_together(c, err);
 	if (rc == 0)
+		rc = check_control(c, err);
+	if (rc == 0)
 		rc = runsc_refusals(c, relaxed, sizeof(relaxed), err);
 	if (rc == 0)
 		rc = runsc_apply(c, err);
@@ -309,6 +330,7 @@ bool cli_do_settle(struct cli *c)
 	c->config.policy = c->policy;
 	c->config.quiet = c->quiet;
 	c->config.argv = c->rest;
+	c->config.runtime = getenv("XDG_RUNTIME_DIR");
 	return wait_for_go(c);
 }
 

@@ -46,6 +46,25 @@ static void print_group(FILE *f, enum option_group group, unsigned int where)
 	}
 }
 
+/* All but the first, in lines of a screen's width. */
+static void print_verbs(FILE *f)
+{
+	size_t column = (size_t)fprintf(f, "Other verbs:");
+
+	for (size_t i = 1; i < cli_nverbs; i++) {
+		size_t len = strlen(cli_verbs[i].name) + 2;
+
+		if (column + len > 79) {
+			fputc('\n', f);
+			column = 0;
+		}
+		fprintf(f, " %s%c", cli_verbs[i].name,
+		        i + 1 < cli_nverbs ? ',' : '.');
+		column += len;
+	}
+	fputc('\n', f);
+}
+
 void help_short(FILE *f)
 {
 	fputs("Usage: postern [OPTION...] do [OPTION...] [--] CMD [ARG...]\n"
@@ -55,11 +74,9 @@ void help_short(FILE *f)
 		if (option_at(i)->flags & OPTION_MAIN)
 			print_option(f, option_at(i));
 	fputs("\nTARGET is NAME, ADDRESS, CIDR or @group, then "
-	      "[:PORT[-PORT]][/tcp|/udp|/icmp].\nOther verbs: ",
+	      "[:PORT[-PORT]][/tcp|/udp|/icmp].\n",
 	      f);
-	for (size_t i = 1; i < cli_nverbs; i++)
-		fprintf(f, "%s%s", cli_verbs[i].name,
-		        i + 1 < cli_nverbs ? ", " : ".\n");
+	print_verbs(f);
 }
 
 void help_all(FILE *f)

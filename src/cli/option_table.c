@@ -13,6 +13,7 @@
 	}
 #define AT(field_) .at = offsetof(struct cli, field_)
 #define VERBS_JUDGING (OPTION_WHY | OPTION_POLICY | OPTION_CHECK)
+#define VERBS_LOOKING (OPTION_PS | OPTION_INFO | OPTION_FLOWS | OPTION_STATS)
 #define ON_DO (OPTION_GLOBAL | OPTION_DO)
 
 #define NETWORK OPTION_GROUP_NETWORK
@@ -113,6 +114,16 @@ const struct option postern_options[] = {
             "at most N conversations at a time, 16 to 1048576",
             .set = set_max_flows),
 
+	ROW("name", 0, OPTION_VALUE, ON_DO, PROGRAM, MAIN, "NAME", NULL,
+            "what ps, flows, allow and the like call this sandbox",
+            .set = set_name),
+	ROW("control", 0, OPTION_VALUE, ON_DO, PROGRAM, ENV, "HOW",
+            "auto|off|required", "the control socket; required: 125 without",
+            .set = set_control),
+	ROW("signal", 's', OPTION_VALUE, OPTION_KILL, PROGRAM, 0, "SIGNAL",
+            NULL, "kill: by name or number; -SIGNAL is the same",
+            .set = set_signal),
+
 	ROW("quiet", 'q', OPTION_BOOL, ON_DO, OUTPUT, MAIN | ENV, NULL, NULL,
             "say nothing but errors", AT(quiet)),
 	ROW("debug", 'd', OPTION_BOOL, ON_DO, OUTPUT, MAIN | ENV, NULL, NULL,
@@ -134,8 +145,10 @@ const struct option postern_options[] = {
             "learn: add to the policy that FILE is", AT(learn_merge)),
 	ROW("pcap", 'w', OPTION_VALUE, ON_DO, OUTPUT, NET | PATH, "FILE", NULL,
             "the frames of CMD's interface, as pcapng", .set = set_pcap),
-	ROW("json", 0, OPTION_BOOL, OPTION_CHECK | OPTION_WHY, OUTPUT, 0, NULL,
-            NULL, "answer in JSON", AT(json)),
+	ROW("json", 0, OPTION_BOOL, OPTION_CHECK | OPTION_WHY | VERBS_LOOKING,
+            OUTPUT, 0, NULL, NULL, "answer in JSON", AT(json)),
+	ROW("openmetrics", 0, OPTION_BOOL, OPTION_STATS, OUTPUT, 0, NULL, NULL,
+            "stats: for scrapers", AT(openmetrics)),
 	ROW("help", 'h', OPTION_BOOL, OPTION_EVERYWHERE, OUTPUT, MAIN, NULL,
             NULL, "this page; help-all has every option", AT(help)),
 	ROW("help-all", 0, OPTION_BOOL, OPTION_EVERYWHERE, OUTPUT, 0, NULL,
@@ -170,8 +183,6 @@ const struct option postern_options[] = {
             "a denied flow is refused at once", .set = NULL),
 	ROW("ask", 0, OPTION_BOOL, ON_DO, LATER, 0, NULL, NULL,
             "write the rules down beforehand", .set = NULL),
-	ROW("control", 0, OPTION_VALUE, ON_DO, LATER, 0, "HOW", NULL,
-            "there is no control socket", .set = NULL),
 	ROW("interfaces", 0, OPTION_VALUE, ON_DO, LATER, 0, "HOW", NULL,
             "CMD sees lo and one interface", .set = NULL),
 	ROW("uplink", 0, OPTION_VALUE, ON_DO, LATER, 0, "WHERE", NULL,

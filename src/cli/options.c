@@ -299,6 +299,13 @@ static int parse_option(struct cli *c, char **argv, unsigned int where,
 	const struct option *o = option_find(name, len, where, &index);
 	int taken = 1, rc;
 
+	/* -9, -TERM, as with kill(1) */
+	if (!o && where == OPTION_KILL && !equals && word[1] != '-' &&
+	    (isdigit((unsigned char)*name) || isupper((unsigned char)*name)) &&
+	    option_find("signal", 6, where, &index)) {
+		rc = apply(c, option_at(index), index, name, err);
+		return rc < 0 ? rc : 1;
+	}
 	if (!o && len == 1 && word[1] != '-')
 		o = find_letter(*name, where, &index);
 	if (o) {

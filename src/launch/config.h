@@ -15,6 +15,7 @@ enum network_mode {
 
 enum frontend_choice { FRONTEND_AUTO, FRONTEND_LINK, FRONTEND_SOCKETS };
 enum link_choice { LINK_AUTO, LINK_TAP, LINK_VETH };
+enum control_choice { CONTROL_AUTO, CONTROL_OFF, CONTROL_REQUIRED };
 enum tls_names { TLS_NAMES_DNS, TLS_NAMES_STRICT, TLS_NAMES_OFF };
 enum host_uds { HOST_UDS_ALL, HOST_UDS_NONE, HOST_UDS_OPEN, HOST_UDS_CREATE };
 
@@ -88,12 +89,15 @@ struct sandbox_config {
 	size_t nuid_map, ngid_map;
 	unsigned int preserve_fds; /* 3..2+N kept; with preserve_fds_given */
 	bool preserve_fds_given;
-	bool close_fds;   /* close everything above stdio */
-	int ready_fd;     /* -1: none; a line is written once CMD may run */
-	bool log_packets; /* a line for each frame of link */
-	int pcap_fd;      /* -1: none */
-	size_t max_flows; /* 0: from RLIMIT_NOFILE, at most 65536 */
-	char **argv;      /* CMD and its arguments, NULL-terminated */
+	bool close_fds; /* close everything above stdio */
+	int ready_fd;   /* -1: none; a line is written once CMD may run */
+	enum control_choice control;
+	const char *name;    /* --name, NULL: a number; insists on control */
+	const char *runtime; /* XDG_RUNTIME_DIR, NULL */
+	bool log_packets;    /* a line for each frame of link */
+	int pcap_fd;         /* -1: none */
+	size_t max_flows;    /* 0: from RLIMIT_NOFILE, at most 65536 */
+	char **argv;         /* CMD and its arguments, NULL-terminated */
 };
 
 /* sandbox_config_init() - the defaults of `postern do` */

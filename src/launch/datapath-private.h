@@ -5,10 +5,21 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "control/ask.h"
 #include "launch/datapath.h"
 #include "launch/message.h"
 #include "launch/sockets_start.h"
 #include "link/frame_port.h"
+
+/* struct datapath_control - what the monitor asked for; the answer is kept
+ * until it could be sent */
+struct datapath_control {
+	uint32_t live_rules;
+	int64_t again_at; /* TIME_NEVER: nothing waits */
+	size_t out_len;
+	char target[POLICY_TARGET_TEXT_MAX];
+	char out[sizeof(struct control_piece) + CONTROL_PIECE_MAX];
+};
 
 struct datapath {
 	const struct datapath_args *args;
@@ -32,6 +43,7 @@ struct datapath {
 	struct sockets_handover handover;
 	struct resolver_sockets *resolver_sockets;
 	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
+	struct datapath_control control;
 	int status;
 	char text[MESSAGE_TEXT_MAX];
 };
@@ -45,6 +57,11 @@ int datapath_tell_failed(struct datapath *dp, const struct error *err);
 _must_check_ int datapath_build_resolver(struct datapath *dp,
                                          struct error *err);
 _must_check_ int datapath_build(struct datapath *dp, struct error *err);
+/* datapath_control_take() - MSG_CONTROL, its text in dp->text. 0 or -EPROTO */
+_must_check_ int datapath_control_take(struct datapath *dp,
+                                       const struct message_head *head,
+                                       int64_t now);
+void datapath_control_turn_end(struct datapath *dp, int64_t now);
 /* datapath_end_capture() - says what is missing from the file, closes it */
 void datapath_end_capture(struct datapath *dp);
 

@@ -153,6 +153,8 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 	}
 	if (rc > 0 && head.kind == MSG_PROCESS)
 		rc = take_process(dp, &head, now);
+	else if (rc > 0 && head.kind == MSG_CONTROL)
+		rc = datapath_control_take(dp, &head, now);
 	else if (rc > 0)
 		rc = take_common(dp, &head, &fd);
 	else if (rc == 0)
@@ -166,13 +168,16 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 /* The end: at once when nothing of the app's is on its way any more. */
 static int64_t stop_deadline(void *user)
 {
-	return ((struct datapath *)user)->stop_at;
+	const struct datapath *dp = user;
+
+	return MIN(dp->stop_at, dp->control.again_at);
 }
 
 static void stop_turn_end(void *user, int64_t now)
 {
 	struct datapath *dp = user;
 
+	datapath_control_turn_end(dp, now);
 	if (dp->stop_at == TIME_NEVER)
 		return;
 	if (now >= dp->stop_at || !flow_stats(dp->ft)->app_open)
@@ -308,7 +313,7 @@ int datapath_main(const struct datapath_args *args)
 	dp->monitor_fd = args->monitor_fd;
 	dp->port.fd = -1;
 	dp->app_network = -1;
-	dp->stop_at = TIME_NEVER;
+	dp->stop_at = dp->control.again_at = TIME_NEVER;
 	dp->handover.ours = dp->handover.theirs = -1;
 	if (start_app(dp, &err) < 0) {
 		(void)datapath_tell_failed(dp, &err);

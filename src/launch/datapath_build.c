@@ -397,6 +397,8 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 	                         dp->config->host_uds == HOST_UDS_CREATE,
 	};
 
+	if (!a->app->namespaces)
+		sc.control_root = a->app->control_root;
 	memcpy(sc.resolver_aliases, a->resolver_aliases,
 	       sizeof(sc.resolver_aliases));
 	dp->sockets = sockets_new(&sc, dp->loop, &random);

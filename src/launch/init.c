@@ -200,6 +200,8 @@ static int set_up_mounts(const struct app_side *a, int sock, int pidfd,
 		done = SYNC_UNBOUND;
 	}
 	rc = mounts_hide_resolvers(err);
+	if (!rc && a->control_root)
+		rc = mounts_hide_control(a->control_root, err);
 	if (rc)
 		return rc;
 	if (sync_receive(sock) != SYNC_NETWORK)

@@ -23,7 +23,7 @@ struct app_side {
 	struct id_plan ids;
 	int monitor_fd;    /* the app side's end of its message pair, owned by
 	                      whoever starts it */
-	int not_ours[4];   /* descriptors of the monitor and the datapath that
+	int not_ours[8];   /* descriptors of the monitor and the datapath that
 	                      the app's side must not hold open; -1: none */
 	sigset_t mask;     /* signals blocked when postern was started */
 	pid_t launched_as; /* postern's own pid */
@@ -34,6 +34,8 @@ struct app_side {
 	struct ifconfig ifc; /* ifname "": loopback only */
 	char congestion[16]; /* the host's congestion control, or "" */
 
+	/* the directory of control sockets, to be hidden; NULL: none */
+	const char *control_root;
 	/* the app's resolv.conf; NULL: leave the host's */
 	const char *resolv_conf;
 	size_t resolv_conf_len;

@@ -32,6 +32,8 @@ enum message_kind {
 	MSG_LAST,            /* CMD is gone: say what is held back of lines for
 	                        people, then MSG_TOLD */
 	MSG_PROCESS,         /* answer to MSG_WHO: a struct who_answer */
+	MSG_CONTROL,         /* a struct control_ask (control/ask.h), and a
+	                        target; answered by MSG_CONTROL_ANSWER */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
 	MSG_FAILED,     /* a = negative errno; text says what. From the app
@@ -42,6 +44,7 @@ enum message_kind {
 	                   that by MSG_TOLD */
 	MSG_TOLD,       /* what waited for MSG_PROCESS or MSG_LAST was told in
 	                   lines */
+	MSG_CONTROL_ANSWER, /* a struct control_piece, and its text */
 	/* app side -> monitor (src/launch/init.h has the order) */
 	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
 	                        one fd: the pidfd of CMD */

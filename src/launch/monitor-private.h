@@ -3,6 +3,7 @@
 #ifndef LAUNCH_MONITOR_PRIVATE_H
 #define LAUNCH_MONITOR_PRIVATE_H
 
+#include "control/service.h"
 #include "launch/descriptors.h"
 #include "launch/message.h"
 #include "launch/monitor.h"
@@ -33,6 +34,9 @@ struct monitor {
 	bool subreaper; /* orphans of the app's side come to us */
 	bool killed; /* one of us, during set-up: no reason for another plan */
 	int status;  /* to exit with */
+	struct control_service *control; /* NULL: none */
+	int64_t started_ns;              /* when CMD could run */
+	char control_root[256];
 	struct error err;
 	char text[MESSAGE_TEXT_MAX];
 };
@@ -51,6 +55,20 @@ _must_check_ int monitor_tell(int sock, enum message_kind kind, int32_t a,
 _must_check_ int monitor_take_signals(struct monitor *m, struct error *err);
 /* monitor_serve() - sends the host's files, then events until it is over */
 void monitor_serve(struct monitor *m);
+/*
+ * monitor_control.c: the control socket, where one can be had or was asked
+ * for; served while CMD runs. All but open() do nothing without one.
+ */
+_must_check_ int monitor_control_open(struct monitor *m, struct error *err);
+size_t monitor_control_fds(const struct monitor *m,
+                           int fds[CONTROL_SERVICE_FDS]);
+int monitor_control_fd(const struct monitor *m);
+/* for poll(2): milliseconds, or -1 */
+int monitor_control_timeout(const struct monitor *m, int64_t now);
+void monitor_control_run(struct monitor *m, int64_t now);
+/* MSG_CONTROL_ANSWER, its text in m->text. 0 or -EPROTO */
+_must_check_ int monitor_control_answer(struct monitor *m, size_t len);
+void monitor_control_close(struct monitor *m);
 /* monitor_hear_datapath() - one message of it; false: there is no more now */
 bool monitor_hear_datapath(struct monitor *m);
 

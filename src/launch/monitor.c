@@ -93,6 +93,7 @@ static void hear_last_lines(struct monitor *m)
 static void end(struct monitor *m, bool well)
 {
 	end_process(&m->init);
+	monitor_control_close(m);
 	/* what CMD was refused just now was told before it was refused */
 	hear_last_lines(m);
 	/* the last to close an inotify descriptor waits some 20 ms for the
@@ -126,6 +127,8 @@ static int set_up(struct monitor *m, struct error *err)
 	if (!rc)
 		rc = launch_plan_make(&m->plan, m->config, m->kind,
 		                      &m->old_mask, err);
+	if (!rc)
+		rc = monitor_control_open(m, err);
 	return rc;
 }
 

@@ -105,7 +105,8 @@ static void send_files(struct monitor *m)
 static void maybe_go(struct monitor *m)
 {
 	const struct sandbox_config *c = m->config;
-	int keep[] = {m->signal_fd, m->app_fd, m->datapath_fd, m->cmd};
+	int keep[4 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
+	                                     m->datapath_fd, m->cmd};
 	int rc;
 
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
@@ -118,12 +119,14 @@ static void maybe_go(struct monitor *m)
 	}
 	m->phase = PHASE_RUNNING;
 	m->started = true;
+	m->started_ns = loop_clock();
 	if (c->ready_fd >= 0) {
 		(void)!write(c->ready_fd, "ready\n", 6);
 		close(c->ready_fd);
 	}
 	/* CMD's pipes are CMD's alone from now on */
-	descriptors_close(&m->inherited, keep, ARRAY_SIZE(keep));
+	descriptors_close(&m->inherited, keep,
+	                  4 + monitor_control_fds(m, keep + 4));
 	stdio_detach(false);
 }
 
@@ -206,6 +209,10 @@ bool monitor_hear_datapath(struct monitor *m)
 		break;
 	case MSG_WHO:
 		on_who(m, &head);
+		break;
+	case MSG_CONTROL_ANSWER:
+		if (monitor_control_answer(m, head.text_len) < 0)
+			monitor_fail(m, -EPROTO, "bad answer of the datapath");
 		break;
 	case MSG_TOLD:
 		if (m->lines_due)
@@ -376,14 +383,18 @@ static void on_signal(struct monitor *m)
 
 static void turn(struct monitor *m, int timeout_ms)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[5] = {
 		{.fd = m->signal_fd, .events = POLLIN},
 		{.fd = m->app_fd, .events = POLLIN},
 		{.fd = m->datapath_fd, .events = POLLIN},
 		{.fd = m->plan.files ? hostfiles_fd(m->plan.files) : -1,
 	         .events = POLLIN},
+		{.fd = monitor_control_fd(m), .events = POLLIN},
 	};
+	int control_ms = monitor_control_timeout(m, loop_clock());
 
+	if (control_ms >= 0 && (timeout_ms < 0 || control_ms < timeout_ms))
+		timeout_ms = control_ms;
 	if (poll(p, ARRAY_SIZE(p), timeout_ms) < 0)
 		return;
 	/* deaths first: what the others say then follows from them */
@@ -395,6 +406,8 @@ static void turn(struct monitor *m, int timeout_ms)
 		(void)monitor_hear_datapath(m);
 	if (p[3].revents && m->phase != PHASE_OVER)
 		hostfiles_poll(m->plan.files, on_file_changed, m);
+	if (p[4].revents || control_ms >= 0)
+		monitor_control_run(m, loop_clock());
 }
 
 void monitor_serve(struct monitor *m)

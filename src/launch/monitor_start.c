@@ -61,6 +61,9 @@ static void disown(struct monitor *m)
 	fd[1] = m->app_fd;
 	fd[2] = m->datapath_fd;
 	fd[3] = m->datapath_end;
+	for (size_t i = 4 + monitor_control_fds(m, fd + 4);
+	     i < ARRAY_SIZE(m->plan.app.not_ours); i++)
+		fd[i] = -1;
 }
 
 static int start_app(struct monitor *m, struct error *err)

@@ -206,6 +206,14 @@ int mounts_hide_resolvers(struct error *err)
 	return rc;
 }
 
+int mounts_hide_control(const char *path, struct error *err)
+{
+	if (mount("tmpfs", path, "tmpfs", FLAGS_PSEUDO, "size=64k,mode=700") ==
+	    0)
+		return 0;
+	return error_set(err, -errno, "cannot hide %s: ", path);
+}
+
 void mounts_refresh_cwd(void)
 {
 	char cwd[PATH_MAX];

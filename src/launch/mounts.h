@@ -32,6 +32,11 @@ _must_check_ int mounts_resolv_conf(const char *text, size_t len,
  * there is not hidden. The first that cannot be hidden is the error.
  */
 _must_check_ int mounts_hide_resolvers(struct error *err);
+/*
+ * mounts_hide_control() - an empty directory over the one in which the control
+ * sockets of the host's sandboxes are, writable for a postern inside.
+ */
+_must_check_ int mounts_hide_control(const char *path, struct error *err);
 /* mounts_refresh_cwd() - moves a working directory below /proc or /sys from
  * the covered tree to the one that is seen now. */
 void mounts_refresh_cwd(void);

@@ -34,7 +34,12 @@ static const char *const resolver_daemons[] = {
 /* 0: nothing to object to, or a negative errno. */
 static int judge_path(const struct sockets *s, const char *path)
 {
+	const char *control = s->config.control_root;
+
 	if (s->config.no_unix_paths)
+		return -EACCES;
+	if (control && !strncmp(path, control, strlen(control)) &&
+	    path[strlen(control)] == '/')
 		return -EACCES;
 	for (size_t i = 0; i < ARRAY_SIZE(resolver_daemons); i++)
 		if (strcmp(path, resolver_daemons[i]) == 0)

@@ -19,6 +19,10 @@ struct sockets_config {
 	struct addr resolver_aliases[4];
 	size_t nresolver_aliases;
 	bool no_unix_paths; /* -host-uds=none, create: no connect by path */
+	/* no connect to what is below; NULL: mounts hide it, or it is not
+	 * there. A path may be another one when the kernel reads it:
+	 * control_peer_check() has the last word */
+	const char *control_root;
 };
 
 /*
