@@ -213,6 +213,11 @@ void flow_set_closed(struct flow_table *ft, bool closed);
  * may not go on: TCP by reset, the others in silence.
  */
 void flow_policy_changed(struct flow_table *ft, int64_t now);
+/*
+ * flow_rules_changed() - the same, when a rule was added: what was told of
+ * denials is news again, and what the hosts tables say of names is pinned.
+ */
+void flow_rules_changed(struct flow_table *ft, int64_t now);
 
 struct flow_stats {
 	uint64_t opened, refused, denied, resets, expired, evicted;

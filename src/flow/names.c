@@ -130,3 +130,12 @@ void flow_names_learn_hosts(struct flow_table *ft, int64_t now)
 
 	resolver_each_host(ft->rooms.resolver, learn_host, &l);
 }
+
+void flow_rules_changed(struct flow_table *ft, int64_t now)
+{
+	memset(&ft->denied.seen, 0, sizeof(ft->denied.seen));
+	memset(&ft->denied.names, 0, sizeof(ft->denied.names));
+	if (ft->rooms.resolver)
+		flow_names_learn_hosts(ft, now);
+	flow_policy_changed(ft, now);
+}

@@ -130,9 +130,7 @@ static int change_policy(struct datapath *dp, struct control_text *t,
 	if (rc < 0)
 		return rc;
 	dp->control.live_rules++;
-	flow_policy_changed(dp->ft, now);
-	if (action == POLICY_ALLOW)
-		flow_names_learn_hosts(dp->ft, now);
+	flow_rules_changed(dp->ft, now);
 	rule = policy_rule_count(dp->policy);
 	control_text_put(t, "\"number\":%u", rule);
 	control_text_member(t, "text", policy_rule_text(dp->policy, rule));

@@ -81,17 +81,24 @@ silent()
 	absent -v '^postern: no namespace for the app here' "$1"
 }
 
-# check_log FILE - every line is one of docs/flow-log.schema.json: the part of the standard
-# that the schema uses, so that no library is needed
+# check_log FILE - every line is one of docs/flow-log.schema.json
 check_log()
 {
-	python3 - "$TOP/docs/flow-log.schema.json" "$1" <<-'END'
+	check_schema "$TOP/docs/flow-log.schema.json" "$1"
+}
+
+# check_schema SCHEMA FILE - every line of FILE is one of it: the part of the
+# standard that our schemas use, so that no library is needed
+check_schema()
+{
+	python3 - "$1" "$2" <<-'END'
 		import json, re, sys
 		schema = json.load(open(sys.argv[1]))
 		def check(value, s, where):
 		    if "const" in s: assert value == s["const"], where
 		    if "enum" in s: assert value in s["enum"], where
-		    kind = {"string": str, "integer": int, "object": dict}.get(s.get("type"))
+		    kind = {"string": str, "integer": int, "object": dict, "array": list,
+		            "boolean": bool}.get(s.get("type"))
 		    if kind: assert type(value) is kind, where
 		    if "pattern" in s: assert re.search(s["pattern"], value), where
 		    if "minimum" in s: assert value >= s["minimum"], where
@@ -102,6 +109,8 @@ check_log()
 		        assert not set(value) - set(s["properties"]), where
 		    for key, sub in s.get("properties", {}).items():
 		        if key in value: check(value[key], sub, (where, key))
+		    for sub in value if "items" in s else ():
+		        check(sub, s["items"], where)
 		    if "oneOf" in s:
 		        good = 0
 		        for sub in s["oneOf"]:
