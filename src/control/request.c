@@ -45,21 +45,16 @@ static struct json_object *parse_json(const char *line, size_t len,
 	why = json_tokener_get_error(tok);
 	end = json_tokener_get_parse_end(tok);
 	json_tokener_free(tok);
-	if (why == json_tokener_success && end == len &&
-	    json_object_is_type(o, json_type_object))
+	if (why == json_tokener_success && end == len)
 		return o;
 	if (why == json_tokener_continue)
 		error_set(err, -EINVAL, "the line ends within its JSON");
 	else if (why != json_tokener_success)
 		error_set(err, -EINVAL, "no JSON: %s at byte %zu",
 		          json_tokener_error_desc(why), end + 1);
-	else if (end != len)
+	else
 		error_set(err, -EINVAL, "text after the JSON, at byte %zu",
 		          end + 1);
-	else
-		error_set(err, -EINVAL,
-		          "a request is an object, such as "
-		          "{\"v\":1,\"do\":\"info\"}");
 	json_object_put(o);
 	return NULL;
 }
@@ -214,6 +209,10 @@ int control_request_parse(const char *line, size_t len,
 		                 CONTROL_LINE_MAX);
 	if (memchr(line, '\0', len))
 		return error_set(err, -EINVAL, "a NUL is in the line");
+	if (!len || line[0] != '{')
+		return error_set(err, -EINVAL,
+		                 "a request is an object, such as "
+		                 "{\"v\":1,\"do\":\"info\"}");
 	o = parse_json(line, len, err);
 	if (!o)
 		return -EINVAL;

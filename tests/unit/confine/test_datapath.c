@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -32,6 +33,34 @@ static int pair[2];
 static int open_file(void)
 {
 	return open("/etc/passwd", O_RDONLY) < 0;
+}
+
+static int writable_then_executable(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED;
+}
+
+static int memory_of_a_file(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0, 0) ==
+	       MAP_FAILED;
+}
+
+static int shared_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	            MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+}
+
+static int memory_made_executable(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED || mprotect(p, 4096, PROT_EXEC) < 0;
 }
 
 static int executable_memory(void)
@@ -109,6 +138,22 @@ static int foreign_call(void)
 }
 #endif
 
+/* what a rule that is added while it runs may need */
+static int much_memory(void)
+{
+	char *p = malloc(1 << 20), *more;
+
+	if (!p)
+		return 1;
+	memset(p, 1, 1 << 20);
+	more = realloc(p, 16 << 20);
+	if (!more)
+		return 1;
+	more[(16 << 20) - 1] = 1;
+	free(more);
+	return 0;
+}
+
 static int tcp_socket(void)
 {
 	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) <
@@ -136,6 +181,10 @@ static const struct {
 #ifndef __SANITIZE_ADDRESS__ /* its run time opens and maps */
 	{"open", open_file, KILLED, LINK | SOCKETS},
 	{"executable memory", executable_memory, KILLED, LINK | SOCKETS},
+	{"both at once", writable_then_executable, KILLED, LINK | SOCKETS},
+	{"a file's memory", memory_of_a_file, KILLED, LINK | SOCKETS},
+	{"shared memory", shared_memory, KILLED, LINK | SOCKETS},
+	{"mprotect", memory_made_executable, KILLED, LINK | SOCKETS},
 #endif
 	{"execve", run_program, KILLED, LINK | SOCKETS},
 	{"clone", start_process, KILLED, LINK | SOCKETS},
@@ -152,6 +201,7 @@ static const struct {
 #ifdef __x86_64__
 	{"int 0x80", foreign_call, KILLED, LINK | SOCKETS},
 #endif
+	{"memory", much_memory, WORKS, LINK | SOCKETS},
 	{"TCP socket", tcp_socket, WORKS, LINK | SOCKETS},
 	{"UDP socket", udp_socket, WORKS, LINK | SOCKETS},
 	{"send, recv", bytes_move, WORKS, LINK | SOCKETS},
