@@ -433,6 +433,26 @@ time.sleep(30)'
 	[[ $output == *"no signal NONE"* ]]
 }
 
+@test "the lines of README about a running sandbox, as they are written" {
+	local lines line
+
+	mapfile -t lines < <(sed -n '/^    postern/s/^    \([^#]*[^ #]\) *\(#.*\)\?$/\1/p' \
+		"$TOP/README.md" | sed -n 6,10p)
+	[ "${#lines[@]}" = 5 ]
+	mkdir bin
+	printf '#!/bin/sh\nexec sleep 30\n' >bin/make
+	chmod 755 bin bin/make
+	PATH=$PWD/bin:$RIG_DIR:$PATH
+	[[ ${lines[0]} == "postern do --name build "* ]]
+	as_user sh -c "${lines[0]}" >/dev/null 2>&1 </dev/null 3>&- &
+	eventually ctl info build >/dev/null 2>&1
+	for line in "${lines[@]:1}"; do
+		echo "$line"
+		run -0 as_user sh -c "$line" </dev/null
+	done
+	eventually test -z "$(as_user ls "$ROOT")"
+}
+
 @test "--network=none has one as well: no flows, but wait and kill" {
 	local rc=0
 

@@ -283,6 +283,47 @@ static void policy_change_ends_what_it_denies(void **state)
 	fake_fini(&k);
 }
 
+/* What lives is listed, and nothing else; in pieces as in one. */
+static void flows_are_listed(void **state)
+{
+	struct flow_info f;
+	struct flow_id a;
+	uint64_t cursor = 0;
+	size_t looks = 100, n = 0;
+
+	(void)state;
+	start();
+	assert_false(flow_list_next(k.ft, &cursor, &looks, k.now, &f));
+	a = fake_tcp(&k, 1, "93.184.216.34", 80);
+	(void)fake_tcp(&k, 2, "93.184.216.35", 443);
+	(void)fake_tcp(&k, 3, "93.184.216.36", 80);
+	flow_close(k.ft, a, false, k.now);
+	flow_turn_end(k.ft, k.now);
+	assert_true(flow_list_next(k.ft, &cursor, &looks, k.now, &f));
+	assert_string_equal(f.proto, "tcp");
+	assert_int_equal(f.state, FLOW_OPEN);
+	assert_int_equal(f.host.port, 443);
+	assert_string_equal(f.reason, "open by default");
+	assert_int_equal(f.rule, 0);
+	assert_false(f.internal || f.has_bytes || f.who.pid);
+	/* one place at a time; the end is a cursor of 0 */
+	cursor = 0;
+	do {
+		looks = 1;
+		n += flow_list_next(k.ft, &cursor, &looks, k.now, &f);
+	} while (cursor);
+	assert_int_equal(n, 2);
+	assert_int_equal(f.host.port, 80);
+	/* the verdict is that of now */
+	assert_int_equal(policy_add_live(k.policy, POLICY_ALLOW,
+	                                 "93.184.216.36", "control:1", NULL),
+	                 0);
+	while (looks = 100, flow_list_next(k.ft, &cursor, &looks, k.now, &f))
+		;
+	assert_int_equal(f.rule, policy_rule_count(k.policy));
+	fake_fini(&k);
+}
+
 static void closed_denies_everything_new(void **state)
 {
 	struct tuple t = tup(1, "93.184.216.34", 80);
@@ -372,6 +413,7 @@ int main(void)
 		cmocka_unit_test(reset_is_never_end_of_stream),
 		cmocka_unit_test(failed_write_waits_for_the_last_bytes),
 		cmocka_unit_test(policy_change_ends_what_it_denies),
+		cmocka_unit_test(flows_are_listed),
 		cmocka_unit_test(closed_denies_everything_new),
 		cmocka_unit_test(impossible_states_end_one_flow),
 	};

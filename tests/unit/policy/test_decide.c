@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "wire/headers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -635,6 +636,66 @@ static void own_addresses_overflow(void **state)
 	policy_free(p);
 }
 
+/* --- rules that are added while flows run -------------------------------- */
+
+static int add_live(struct policy *p, const char *rule)
+{
+	struct error err = {0};
+
+	return policy_add_live(p, *rule == 'a' ? POLICY_ALLOW : POLICY_DENY,
+	                       strchr(rule, ' ') + 1, "control:1", &err);
+}
+
+static void expect(const struct policy *p, const char *addr,
+                   enum policy_action action, uint32_t rule)
+{
+	struct policy_answer a;
+
+	decide(p, addr, 80, T, &a);
+	assert_int_equal(a.action, action);
+	assert_int_equal(a.rule, rule);
+}
+
+static void live_rules(void **state)
+{
+	struct policy *open = policy_of((const char *[]){NULL});
+	struct policy *shut = policy_of(
+		(const char *[]){"allow 192.0.2.1", "deny 192.0.2.7", NULL});
+	struct policy *off = policy_of((const char *[]){"offline", NULL});
+	struct policy_answer a;
+
+	(void)state;
+	/* where nothing is denied for want of a rule, an allow stays that */
+	assert_int_equal(add_live(open, "allow 127.0.0.1:80"), 0);
+	expect(open, "127.0.0.1", POLICY_ALLOW, 1);
+	expect(open, "203.0.113.9", POLICY_ALLOW, 0);
+	assert_false(policy_denies_rest(open));
+	policy_ask(open, "any.example", &a);
+	assert_int_equal(a.action, POLICY_ALLOW);
+	assert_int_equal(add_live(open, "allow any.example"), -EINVAL);
+	assert_int_equal(add_live(open, "allow 127.1"), -EINVAL);
+	assert_int_equal(policy_rule_count(open), 1);
+	assert_int_equal(add_live(open, "deny 203.0.113.0/24"), 0);
+	expect(open, "203.0.113.9", POLICY_DENY, 2);
+	assert_string_equal(policy_rule_origin(open, 2), "control:1");
+	/* where the rest is denied, an allow opens; deny wins as ever */
+	expect(shut, "192.0.2.2", POLICY_DENY, 0);
+	assert_int_equal(add_live(shut, "allow 192.0.2.0/24"), 0);
+	expect(shut, "192.0.2.2", POLICY_ALLOW, 3);
+	expect(shut, "192.0.2.7", POLICY_DENY, 2);
+	assert_int_equal(add_live(shut, "allow any.example"), 0);
+	policy_ask(shut, "any.example", &a);
+	assert_int_equal(a.rule, 4);
+	assert_true(policy_denies_rest(shut));
+	/* --offline is never opened */
+	assert_int_equal(add_live(off, "allow 192.0.2.1"), -EINVAL);
+	assert_int_equal(add_live(off, "deny 192.0.2.1"), 0);
+	expect(off, "192.0.2.1", POLICY_DENY, 0);
+	policy_free(open);
+	policy_free(shut);
+	policy_free(off);
+}
+
 static void enough_of_them(void **state)
 {
 	(void)state;
@@ -647,6 +708,7 @@ int main(void)
 		cmocka_unit_test(by_table),
 		cmocka_unit_test(in_clothes),
 		cmocka_unit_test(remedies),
+		cmocka_unit_test(live_rules),
 		cmocka_unit_test(enough_of_them),
 		cmocka_unit_test(own_addresses_overflow),
 	};
