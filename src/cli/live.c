@@ -108,7 +108,7 @@ static int kill_one(const char *word, int sig, struct error *err)
 		return rc;
 	/* one whose CMD was stopped is stopped as a whole and hears nothing */
 	pid = control_monitor_pid(&client);
-	if (sig == SIGCONT && pid > 0)
+	if ((sig == SIGCONT || sig == SIGKILL) && pid > 0)
 		(void)kill(pid, SIGCONT);
 	snprintf(members, sizeof(members), ",\"signal\":%d", sig);
 	rc = sandbox_ask(&client, CONTROL_KILL, members, NULL, NULL, NULL, err);

@@ -154,6 +154,35 @@ static int make_place(struct control_place *p, int root, const char *id)
 	return 0;
 }
 
+/*
+ * Under the lock of root: what dead ones left goes. The ids of the others to
+ * ids, room for CONTROL_SANDBOXES_MAX, or nowhere if it is NULL; how many.
+ */
+static int sweep(int root, char (*ids)[CONTROL_ID_TEXT_MAX])
+{
+	/* a descriptor of its own: reading moves it */
+	int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		int rc = -errno;
+
+		fd_close(&fd);
+		return rc;
+	}
+	while (n < CONTROL_SANDBOXES_MAX && (e = readdir(dir))) {
+		if (control_name_check(e->d_name, NULL) < 0 ||
+		    !lives(root, e->d_name))
+			continue;
+		if (ids)
+			memcpy(ids[n], e->d_name, strlen(e->d_name) + 1);
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
 int control_place_take(struct control_place *p, int root, const char *name,
                        const struct random_source *random, struct error *err)
 {
@@ -163,6 +192,7 @@ int control_place_take(struct control_place *p, int root, const char *name,
 	*p = (struct control_place){.root = -1, .dir = -1};
 	if (rc)
 		return rc;
+	(void)!sweep(root, NULL);
 	rc = name ? make_place(p, root, name) : -EEXIST;
 	for (int i = 0; !name && rc == -EEXIST && i < 8; i++) {
 		snprintf(number, sizeof(number), "%08x", random_u32(random));
@@ -204,35 +234,22 @@ static int compare_ids(const void *a, const void *b)
 
 int control_list(int root, char (**ids)[CONTROL_ID_TEXT_MAX], struct error *err)
 {
-	/* a descriptor of its own: reading moves it */
-	int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int rc = dir ? 0 : -errno;
+	int n;
 
 	*ids = calloc(CONTROL_SANDBOXES_MAX, sizeof(**ids));
-	if (!rc && !*ids)
-		rc = -ENOMEM;
-	if (!rc)
-		rc = lock_root(root, err);
-	while (!rc && n < CONTROL_SANDBOXES_MAX && (e = readdir(dir))) {
-		if (control_name_check(e->d_name, NULL) < 0 ||
-		    !lives(root, e->d_name))
-			continue;
-		memcpy((*ids)[n++], e->d_name, strlen(e->d_name) + 1);
-	}
-	if (!rc) {
+	if (!*ids)
+		return error_set(err, -ENOMEM, "out of memory");
+	n = lock_root(root, err);
+	if (!n) {
+		n = sweep(root, *ids);
 		unlock_root(root);
-		qsort(*ids, (size_t)n, sizeof(**ids), compare_ids);
+		if (n < 0)
+			error_set(err, n,
+			          "cannot read the control directory: ");
 	}
-	if (dir)
-		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
-	if (!rc)
-		return n;
-	free(ptr_take(*ids));
-	return err->code ? rc
-	                 : error_set(err, rc,
-	                             "cannot read the control directory: ");
+	if (n < 0)
+		free(ptr_take(*ids));
+	else
+		qsort(*ids, (size_t)n, sizeof(**ids), compare_ids);
+	return n;
 }

@@ -31,6 +31,7 @@ struct control_place {
 /*
  * control_place_take() - makes the directory of a name, or of a free number
  * where name is NULL, and locks it. -EEXIST: a sandbox of that name lives.
+ * What dead ones left is removed.
  */
 _must_check_ int control_place_take(struct control_place *p, int root,
                                     const char *name,

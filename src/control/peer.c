@@ -98,7 +98,8 @@ static int check_ancestors(pid_t pid, struct error *err)
 	return error_set(err, -EPERM, "you have too many ancestors");
 }
 
-/* Is the process that connected still the one of this number? */
+/* Is the process that connected still the one of this number?
+ * (tests/kernel/unix_peer_of_dead) */
 static bool is_alive(int fd)
 {
 	_auto_close_ int pidfd = -1;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # control.bats - the control socket: what it shows and changes, and who may
-# not come near it
+# not come near it (THREATS 55)
 
 bats_require_minimum_version 1.5.0
 
@@ -374,8 +374,25 @@ time.sleep(30)'
 	run ! /usr/bin/python3 "$LIB_DIR/openmetrics.py" <wrong
 }
 
-@test "after SIGKILL of everything the next command cleans up" {
+@test "one whose CMD is stopped says nothing, and goes on when told to" {
 	local pid
+
+	start sockets slow -- sleep 30
+	pid=$(ctl info slow | awk '/^monitor/ { print $2 }')
+	ctl kill -STOP slow
+	eventually grep -q '^State:.T' "/proc/$pid/status"
+	run -125 ctl flows slow
+	[[ $output == *"does not answer (is it stopped?)"* ]]
+	run -0 ctl kill -CONT slow
+	run -0 ctl flows slow
+	ctl kill -STOP slow
+	eventually grep -q '^State:.T' "/proc/$pid/status"
+	run -0 ctl kill -KILL slow
+	ended slow 137
+}
+
+@test "after SIGKILL of everything the next command cleans up" {
+	local pid next
 
 	start sockets stale -- sleep 30
 	pid=$(ctl info stale | awk '/^monitor/ { print $2 }')
@@ -386,13 +403,16 @@ time.sleep(30)'
 	[ "${#lines[@]}" = 1 ]
 	as_user test ! -e "$ROOT/stale"
 	# the same by `do`, which may have the name at once
-	start sockets stale -- sleep 30
-	pid=$(ctl info stale | awk '/^monitor/ { print $2 }')
-	kill -KILL "$pid"
-	ended stale 137
-	start sockets stale -- sleep 30
-	ctl kill stale
-	ended stale 143
+	for next in stale fresh; do
+		start sockets stale -- sleep 30
+		pid=$(ctl info stale | awk '/^monitor/ { print $2 }')
+		kill -KILL "$pid"
+		ended stale 137
+		start sockets "$next" -- sleep 30
+		[ "$(as_user ls "$ROOT")" = "$next" ]
+		ctl kill "$next"
+		ended "$next" 143
+	done
 }
 
 @test "--name and --control: taken, wrong, without a place for it" {
