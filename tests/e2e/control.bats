@@ -295,12 +295,13 @@ assert flow["bytes_host_app"] == 5000, flow'
 }
 
 @test "another user cannot connect, also one who gets at the path" {
-	is_root || skip "needs a second user, and root to be him"
 	local speak=(timeout 10 /usr/bin/python3 "$RIG_DIR/speak")
 
 	start sockets mine -- sleep 30
 	[ "$(stat -c %a "$ROOT" "$ROOT/mine" "$ROOT/mine/control" | xargs)" = \
 		"700 700 600" ]
+	# there is nobody else where we are not root
+	is_root || return 0
 	run in_host setpriv --reuid 2002 --regid 2002 --clear-groups -- \
 		"${speak[@]}" "$ROOT/mine/control" knock
 	[[ $output != *answered* ]]
