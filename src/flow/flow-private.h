@@ -33,6 +33,7 @@ enum flow_flag {
 	FLOW_F_APP_EOF = 1 << 4,  /* the app's FIN was passed on */
 	FLOW_F_HELD = 1 << 5,     /* a name allowed it: hold.c looks first */
 	FLOW_F_WAITS = 1 << 6,    /* denied: who.c lets its reset go */
+	FLOW_F_INWARD = 1 << 7,   /* a client of a published port opened it */
 };
 
 /*
@@ -83,6 +84,12 @@ struct denied {
 	struct denied_names names;
 };
 
+/* struct publish - a published socket; listens while the app does */
+struct publish {
+	struct flow_publish p;
+	bool is_used, is_listening;
+};
+
 struct dns_tcp;
 
 /* struct flow_watch - what the log needs of a slot beyond struct flow; there
@@ -94,6 +101,7 @@ struct flow_watch {
 	struct endpoint host;                  /* final, as it was judged */
 	uint64_t pkts_app_host, pkts_host_app; /* datagrams */
 	uint32_t rule;
+	uint32_t publish; /* id, of a flow that a client opened; else 0 */
 	/* the line of its opening waits for the process; 0: it is written */
 	uint64_t asked;
 	const char *reason; /* of the answer, while asked */
@@ -131,6 +139,9 @@ struct flow_table {
 	uint64_t watch_id;
 	struct log_limit impossible_limit;
 	struct dns_tcp *dns_tcp;
+	struct publish *publishes; /* FLOW_PUBLISH_MAX */
+	uint32_t publish_end;      /* slots from here on were never used */
+	size_t npublished;
 	struct holds *holds; /* NULL: names are not looked at */
 	int64_t now_ns;      /* of the last turn: for limits of rate only */
 	bool closed;
@@ -309,6 +320,14 @@ static_assert(offsetof(struct tcp_info_more, pacing_rate) ==
               "as in linux/tcp.h");
 /* watch_tcp_info() - how much of it the kernel filled in; 0: nothing */
 size_t watch_tcp_info(const struct flow *f, struct tcp_info_more *more);
+
+/* watch_inward() - f was opened by a client of the published port id */
+void watch_inward(struct flow_table *ft, const struct flow *f, uint32_t id,
+                  const struct endpoint *client, int64_t now);
+
+/* publish.c: flows that clients of the host open */
+_must_check_ int publish_init(struct flow_table *ft);
+void publish_fini(struct flow_table *ft);
 
 /* dns_tcp.c: port 53/tcp of the resolver, without a host socket */
 _must_check_ int dns_tcp_init(struct flow_table *ft);

@@ -65,6 +65,7 @@ struct flow_config {
 	struct endpoint gateway4, gateway6;   /* port 0; these translate to
 	                                         the host's loopback */
 	struct endpoint resolver4, resolver6; /* port 53 */
+	struct addr app4, app6;               /* all zero: the app has none */
 	/* further addresses at which the resolver answers on port 53 */
 	struct addr resolver_aliases[4];
 	size_t nresolver_aliases;
@@ -123,6 +124,51 @@ int flow_tcp_fd(struct flow_table *ft, struct flow_id id);
 void flow_close(struct flow_table *ft, struct flow_id id, bool reset,
                 int64_t now);
 
+/* --- published ports ------------------------------------------------------ */
+#define FLOW_PUBLISH_MAX 4096u
+
+/*
+ * struct flow_publish - a socket of the host at which clients of the app
+ * arrive. Several may have one id: it is what people know a published port
+ * by, and the rule of its flows is called "publish:ID".
+ */
+struct flow_publish {
+	uint32_t id;
+	uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
+	uint16_t app_port;
+	struct endpoint host; /* where it is bound */
+};
+
+/*
+ * flow_publish_add() - fd is bound and does not listen; it is taken, also on
+ * failure. Nobody is let in before flow_publish_set_listening(). 0, -ENOBUFS,
+ * -EINVAL, or a negative errno of the host's.
+ */
+_must_check_ int flow_publish_add(struct flow_table *ft,
+                                  const struct flow_publish *p, int fd);
+/* flow_publish_remove() - no new flows; those that run go on. */
+void flow_publish_remove(struct flow_table *ft, uint32_t id);
+/* flow_publish_count() - how many sockets; none: nobody need be looked for */
+size_t flow_publish_count(const struct flow_table *ft);
+/*
+ * flow_publish_next() - the first socket at or after *slot, which moves past
+ * it; NULL: there is no more. Start at 0.
+ */
+const struct flow_publish *flow_publish_next(const struct flow_table *ft,
+                                             uint32_t *slot);
+/*
+ * flow_publish_set_listening() - called by the frontend whenever it finds
+ * that a listener inside came or went: without one, clients are refused by
+ * the host's kernel. Nothing happens where it was so already.
+ */
+void flow_publish_set_listening(struct flow_table *ft, uint32_t slot, bool on);
+/*
+ * flow_app_connected() - the answer to frontend_ops.tcp_open(): 0, or a
+ * negative errno, and then the flow is gone. From inside tcp_open() as well.
+ */
+void flow_app_connected(struct flow_table *ft, struct flow_id id, int err,
+                        int64_t now);
+
 /* --- UDP and echo, called by the frontend ------------------------------- */
 /*
  * flow_udp_send() - finds or makes the flow of t, judges it, sends.
@@ -170,6 +216,13 @@ void flow_host_echo_error(struct flow_table *ft, struct flow_id id,
                           int64_t now);
 void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
                     const void *data, size_t len, int64_t now);
+/*
+ * flow_host_accepted() - a client came to the published socket `slot`. fd is
+ * taken where 0 is returned, else it is the caller's, to be reset.
+ */
+_must_check_ int flow_host_accepted(struct flow_table *ft, uint32_t slot,
+                                    int fd, const struct endpoint *client,
+                                    int64_t now);
 /* The slot behind a live id, or NULL: fields the host room may use. */
 struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
 

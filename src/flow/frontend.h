@@ -5,6 +5,8 @@
 
 #include "base/addr.h"
 
+struct flow_id;
+
 #define FRONTEND_EXE_MAX 192
 
 /*
@@ -29,6 +31,14 @@ void frontend_put_exe(char to[FRONTEND_EXE_MAX], const char *path, size_t len);
  * this one. err is a negative errno.
  */
 struct frontend_ops {
+	/*
+	 * A client of a published port: connect to t.app, from t.host. 0, and
+	 * flow_app_connected(id) follows; *app_ref is set before it. Or a
+	 * negative errno: refused at once; -EADDRINUSE: t.host is in use with
+	 * t.app already. NULL: no port can be published.
+	 */
+	int (*tcp_open)(void *user, struct flow_id id, const struct tuple *t,
+	                uint64_t *app_ref, int64_t now);
 	void (*tcp_connected)(void *user, uint64_t app_ref, int64_t now);
 	/* the flow is gone after this; do not close it */
 	void (*tcp_refused)(void *user, uint64_t app_ref, int err, int64_t now);

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 
 struct flow_id;
+struct flow_publish;
 
 enum host_kind {
 	HOST_NONE,
@@ -61,6 +62,20 @@ struct host_ops {
 	                 const struct endpoint *to);
 	int (*echo_send)(void *user, struct flow_host_part *part, uint16_t seq,
 	                 const void *data, size_t len, uint8_t ttl);
+	/*
+	 * Published ports, by the slot that flow chose. publish_open() takes
+	 * fd, also on failure; it lets nobody in. publish_listen() does, or
+	 * ends that: clients are then refused. 0 or a negative errno.
+	 */
+	int (*publish_open)(void *user, uint32_t slot,
+	                    const struct flow_publish *p, int fd);
+	int (*publish_listen)(void *user, uint32_t slot, bool on);
+	void (*publish_close)(void *user, uint32_t slot);
+	/* a client's socket becomes part's; events come after tcp_watch() */
+	void (*tcp_adopt)(void *user, struct flow_host_part *part, int fd,
+	                  bool is_ip4);
+	int (*tcp_watch)(void *user, struct flow_id id,
+	                 struct flow_host_part *part);
 	/* closes part->fd if open; reset: RST (SO_LINGER 0) */
 	void (*close)(void *user, struct flow_host_part *part, bool reset);
 };

@@ -71,7 +71,7 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	ft->slots = calloc(ft->nslots, sizeof(*ft->slots));
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
 	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0 ||
-	    who_init(ft) < 0) {
+	    who_init(ft) < 0 || publish_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}
@@ -89,6 +89,7 @@ void flow_table_free(struct flow_table *ft)
 			ft->rooms.host->close(
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
+	publish_fini(ft);
 	who_fini(ft);
 	watch_fini(ft);
 	hold_fini(ft);
@@ -383,7 +384,9 @@ void flow_policy_changed(struct flow_table *ft, int64_t now)
 		uint64_t ref = f->app_ref;
 		struct endpoint final;
 
-		if (f->state == FLOW_FREE || f->flags & FLOW_F_INTERNAL ||
+		/* what clients may do was said by publishing the port */
+		if (f->state == FLOW_FREE ||
+		    f->flags & (FLOW_F_INTERNAL | FLOW_F_INWARD) ||
 		    flow_judge(ft, &f->t,
 		               flow_kind_proto((enum flow_kind)f->kind), ref,
 		               &final, now) == FLOW_ROUTE_HOST)

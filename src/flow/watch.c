@@ -7,6 +7,7 @@
 #include "wire/headers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -47,6 +48,12 @@ static void put_rule(const struct flow_table *ft, uint32_t rule,
 	r->origin = policy_rule_origin(ft->rooms.policy, rule);
 }
 
+static const char *publish_text(uint32_t id, char text[24])
+{
+	snprintf(text, 24, "publish:%u", id);
+	return text;
+}
+
 static void put_who(const struct frontend_who *who, struct flowlog_record *r)
 {
 	if (!who)
@@ -80,6 +87,7 @@ static void fill(const struct flow_table *ft, uint8_t proto,
 	}
 	put_who(&w->who, r);
 	put_rule(ft, w->rule, r);
+	r->from_host = w->publish > 0;
 }
 
 static void write_open(struct flow_table *ft, uint8_t proto,
@@ -88,9 +96,12 @@ static void write_open(struct flow_table *ft, uint8_t proto,
 	struct flowlog_record r = {.event = FLOWLOG_OPEN,
 	                           .now = w->opened_ns,
 	                           .reason = w->reason};
+	char text[24];
 
 	w->asked = 0;
 	fill(ft, proto, t, w, &r);
+	if (w->publish)
+		r.rule = publish_text(w->publish, text);
 	flowlog_write(ft->rooms.log, &r);
 }
 
@@ -118,6 +129,24 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 	if (!w->asked)
 		write_open(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t,
 		           w);
+}
+
+void watch_inward(struct flow_table *ft, const struct flow *f, uint32_t id,
+                  const struct endpoint *client, int64_t now)
+{
+	struct flow_watch *w;
+
+	if (!ft->watch)
+		return;
+	w = &ft->watch[f - ft->slots];
+	memset(w, 0, offsetof(struct flow_watch, said));
+	w->said[0] = w->name[0] = '\0';
+	w->id = ++ft->watch_id;
+	w->opened_ns = now;
+	w->host = *client;
+	w->publish = id;
+	w->reason = "a client of a published port";
+	write_open(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t, w);
 }
 
 const char *watch_said_in(const struct sniff *s)
@@ -200,6 +229,7 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 {
 	struct flowlog_record r = {.event = FLOWLOG_CLOSE, .now = now};
 	struct flow_watch *w;
+	char text[24];
 
 	if (!ft->watch)
 		return;
@@ -221,6 +251,8 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 	} else {
 		fill(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t, w,
 		     &r);
+		if (w->publish)
+			r.rule = publish_text(w->publish, text);
 		flowlog_write(ft->rooms.log, &r);
 	}
 	w->id = w->asked = 0;

@@ -32,6 +32,7 @@ struct host {
 	struct flow_table *ft;
 	bool has_peek_off4, has_peek_off6;
 	bool told_ping;
+	struct host_listen *listens; /* by slot, FLOW_PUBLISH_MAX */
 	uint8_t *buffers; /* HOST_BATCH * HOST_DATAGRAM_MAX; also discards */
 	struct host_train app_train;  /* app -> host */
 	struct host_train host_train; /* host -> app, within one read */
@@ -59,6 +60,10 @@ void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n);
 /* discards what consume() put off: before a close, lest it become a reset */
 void host_tcp_flush(struct flow_host_part *part);
 void host_tcp_shutdown(void *user, struct flow_host_part *part);
+/* a client's socket, and its events */
+void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,
+                    bool is_ip4);
+int host_tcp_watch(void *user, struct flow_id id, struct flow_host_part *part);
 void host_tcp_event(struct host *h, struct flow_id id,
                     struct flow_host_part *part, uint32_t events, int64_t now);
 

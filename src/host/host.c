@@ -19,6 +19,7 @@
 #include "host/host-private.h"
 
 #include "base/cleanup.h"
+#include "host/listen.h"
 #include "wire/icmp_errno.h"
 
 #include <errno.h>
@@ -207,6 +208,12 @@ struct host *host_new(const struct host_config *config, struct loop *loop)
 		free(h);
 		return NULL;
 	}
+	h->listens = host_listen_new();
+	if (!h->listens) {
+		munmap(h->buffers, BUFFERS_LEN);
+		free(h);
+		return NULL;
+	}
 	h->app_train.data = h->buffers + HOST_BATCH * HOST_DATAGRAM_MAX;
 	h->host_train.data = h->app_train.data + HOST_DATAGRAM_MAX;
 	loop_member_add(loop, &(struct loop_member){.turn_end = host_turn_end,
@@ -214,6 +221,7 @@ struct host *host_new(const struct host_config *config, struct loop *loop)
 	if (config->use_peek_off)
 		host_tcp_probe(h);
 	loop_handle(loop, LOOP_HOST_FLOW, on_event, h);
+	host_listen_start(h);
 	return h;
 }
 
@@ -226,6 +234,7 @@ void host_free(struct host *h)
 {
 	if (!h)
 		return;
+	host_listen_free(h->listens);
 	munmap(h->buffers, BUFFERS_LEN);
 	free(h);
 }
@@ -257,6 +266,11 @@ static const struct host_ops ops = {
 	.udp_send = host_udp_send,
 	.echo_open = host_echo_open,
 	.echo_send = host_echo_send,
+	.publish_open = host_publish_open,
+	.publish_listen = host_publish_listen,
+	.publish_close = host_publish_close,
+	.tcp_adopt = host_tcp_adopt,
+	.tcp_watch = host_tcp_watch,
 	.close = close_part,
 };
 

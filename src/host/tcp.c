@@ -49,6 +49,21 @@ static void set_options(struct host *h, struct flow_host_part *part)
 		                   sizeof(zero)) == 0;
 }
 
+void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,
+                    bool is_ip4)
+{
+	part->fd = fd;
+	part->kind = HOST_TCP;
+	part->is_ip4 = is_ip4;
+	set_options(user, part);
+}
+
+int host_tcp_watch(void *user, struct flow_id id, struct flow_host_part *part)
+{
+	return host_watch(user, part, id,
+	                  EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
 /* #syscalls connect setsockopt */
 int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
                      const struct endpoint *to)

@@ -241,6 +241,8 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.resolver4 = {a->resolver4, 53},
 		.resolver6 = {a->resolver6, 53},
 		.nresolver_aliases = a->nresolver_aliases,
+		.app4 = a->app4,
+		.app6 = a->app6,
 	};
 	struct flow_rooms rooms = {
 		.frontend = dp->sockets ? sockets_frontend_ops()

@@ -17,6 +17,7 @@
  */
 #include "link/link.h"
 
+#include "link/listeners.h"
 #include "link/sock_diag.h"
 #include "loop/loop.h"
 #include "observe/capture.h"
@@ -48,6 +49,7 @@ struct link {
 	struct capture *capture; /* NULL: nobody looks */
 	int diag;                /* -1: none */
 	unsigned int ifindex;    /* of the app's interface, as diag has it */
+	struct link_listeners listeners;
 	int (*ask)(void *user, uint64_t token, bool ping, uint32_t number);
 	void *ask_user;
 };
@@ -129,10 +131,9 @@ static void on_tcp_closed(void *user, uint64_t cookie, bool reset)
 
 static void on_tcp_established(void *user, uint64_t cookie, int err)
 {
-	/* published ports are a later issue: nothing here connects */
-	(void)user;
-	(void)cookie;
-	(void)err;
+	struct link *l = user;
+
+	flow_app_connected(l->ft, flow_id_unpack(cookie), err, l->now);
 }
 
 static int on_udp_input(void *user, const struct tuple *t, const void *data,
@@ -181,6 +182,18 @@ static struct link *entered(void *user, int64_t now)
 
 	l->now = now;
 	return l;
+}
+
+static int on_app_open(void *user, struct flow_id id, const struct tuple *t,
+                       uint64_t *app_ref, int64_t now)
+{
+	struct conn_id conn;
+	int rc = stack_tcp_connect(entered(user, now)->stack, t,
+	                           flow_id_pack(id), &conn, now);
+
+	if (!rc)
+		*app_ref = conn_pack(conn);
+	return rc;
 }
 
 static void on_connected(void *user, uint64_t ref, int64_t now)
@@ -262,6 +275,7 @@ static int on_who_ask(void *user, uint64_t ref, uint8_t proto,
 }
 
 static const struct frontend_ops to_frontend_ops = {
+	.tcp_open = on_app_open,
 	.tcp_connected = on_connected,
 	.tcp_refused = on_refused,
 	.tcp_readable = on_readable,
@@ -319,12 +333,18 @@ static void on_port(void *user, uint32_t index, uint32_t gen, uint32_t events,
 
 static int64_t link_deadline(void *user)
 {
-	return stack_deadline(((struct link *)user)->stack);
+	struct link *l = user;
+
+	return MIN(stack_deadline(l->stack),
+	           link_listeners_deadline(&l->listeners));
 }
 
 static void link_run(void *user, int64_t now)
 {
-	stack_run(entered(user, now)->stack, now);
+	struct link *l = entered(user, now);
+
+	stack_run(l->stack, now);
+	link_listeners_run(&l->listeners, now);
 }
 
 /* host events of this turn may have left ACKs held back, too */
@@ -343,8 +363,12 @@ struct link *link_new(const struct stack_config *config,
 {
 	struct link *l = calloc(1, sizeof(*l));
 
-	if (!l)
+	if (!l || link_listeners_init(&l->listeners) < 0) {
+		free(l);
 		return NULL;
+	}
+	l->listeners.app4 = config->app4;
+	l->listeners.app6 = config->app6;
 	l->port = port;
 	l->diag = -1;
 	l->budget = 1;
@@ -357,6 +381,7 @@ struct link *link_new(const struct stack_config *config,
 	l->memory = mmap(NULL, l->memory_len, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (l->memory == MAP_FAILED) {
+		link_listeners_fini(&l->listeners);
 		free(l);
 		return NULL;
 	}
@@ -375,7 +400,7 @@ void link_set_who(struct link *l, int diag, unsigned int ifindex,
                              uint32_t number),
                   void *user)
 {
-	l->diag = diag;
+	l->diag = l->listeners.diag = diag;
 	l->ifindex = ifindex;
 	l->ask = ask;
 	l->ask_user = user;
@@ -389,7 +414,7 @@ int link_start(struct link *l, struct flow_table *ft)
 	                             .user = l};
 	struct loop_ref ref = {.kind = LOOP_FRAME_PORT};
 
-	l->ft = ft;
+	l->ft = l->listeners.ft = ft;
 	loop_member_add(l->loop, &member);
 	loop_handle(l->loop, LOOP_FRAME_PORT, on_port, l);
 	return loop_add(l->loop, l->port->fd, EPOLLIN, ref);
@@ -402,6 +427,7 @@ void link_free(struct link *l)
 	if (l->ft)
 		stack_fini(l->stack, l->now);
 	munmap(l->memory, l->memory_len);
+	link_listeners_fini(&l->listeners);
 	free(l);
 }
 

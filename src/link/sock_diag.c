@@ -90,3 +90,108 @@ int sock_diag_find(int fd, unsigned int ifindex, uint8_t proto,
 	/* closed already, or one of the kernel's own */
 	return found->inode ? 0 : -ENOENT;
 }
+
+static void put_listener(const struct nlmsghdr *n,
+                         void (*found)(void *user,
+                                       const struct sock_diag_listener *l),
+                         void *user)
+{
+	const struct inet_diag_msg *msg = NLMSG_DATA(n);
+	struct sock_diag_listener l = {0};
+	size_t left = n->nlmsg_len - NLMSG_LENGTH(sizeof(*msg));
+	const struct nlattr *a = (const void *)(msg + 1);
+
+	l.at.port = be16toh(msg->id.idiag_sport);
+	if (msg->idiag_family == AF_INET)
+		l.at.addr = addr_from_ip4(msg->id.idiag_src);
+	else
+		l.at.addr = addr_from_ip6(msg->id.idiag_src);
+	l.dual = msg->idiag_family == AF_INET6;
+	while (left >= sizeof(*a) && a->nla_len >= sizeof(*a) &&
+	       a->nla_len <= left) {
+		size_t step = MIN((size_t)NLA_ALIGN(a->nla_len), left);
+
+		if (a->nla_type == INET_DIAG_SKV6ONLY &&
+		    *(const uint8_t *)(a + 1))
+			l.dual = false;
+		left -= step;
+		a = (const void *)((const uint8_t *)a + step);
+	}
+	if (l.at.port)
+		found(user, &l);
+}
+
+/* One packet of the answer. 1: there is more, 0: the end, or an errno. */
+static int take_dump(const void *buf, size_t len,
+                     void (*found)(void *user,
+                                   const struct sock_diag_listener *l),
+                     void *user)
+{
+	const struct nlmsghdr *n = buf;
+
+	for (; NLMSG_OK(n, len); n = NLMSG_NEXT(n, len)) {
+		if (n->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (n->nlmsg_type == NLMSG_ERROR) {
+			const struct nlmsgerr *e = NLMSG_DATA(n);
+
+			return n->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) &&
+			                       e->error
+			               ? e->error
+			               : -EPROTO;
+		}
+		if (n->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+		    n->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+			put_listener(n, found, user);
+	}
+	return 1;
+}
+
+/* as in the kernel: an unconnected UDP socket is "closed" */
+#define STATE_CLOSE 7
+#define STATE_LISTEN 10
+
+/* #syscalls sendto recvfrom */
+static int dump_family(int fd, uint8_t proto, uint8_t family,
+                       void (*found)(void *user,
+                                     const struct sock_diag_listener *l),
+                       void *user)
+{
+	union {
+		struct nlmsghdr align;
+		char room[16384];
+	} buf;
+	struct ask ask = {0};
+	int rc;
+
+	ask.head.nlmsg_len = sizeof(ask);
+	ask.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	ask.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	ask.req.sdiag_family = family;
+	ask.req.sdiag_protocol = proto;
+	ask.req.idiag_states =
+		1u << (proto == IP_PROTO_TCP ? STATE_LISTEN : STATE_CLOSE);
+	if (send(fd, &ask, sizeof(ask), MSG_DONTWAIT) < 0)
+		return -errno;
+	do {
+		ssize_t n = recv(fd, &buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n < 0)
+			return -errno;
+		rc = take_dump(&buf, (size_t)n, found, user);
+	} while (rc > 0);
+	return rc;
+}
+
+int sock_diag_listeners(
+	int fd, uint8_t proto,
+	void (*found)(void *user, const struct sock_diag_listener *listener),
+	void *user)
+{
+	int rc = dump_family(fd, proto, AF_INET, found, user);
+
+	/* a kernel without IPv6 has none of its sockets */
+	if (!rc)
+		rc = dump_family(fd, proto, AF_INET6, found, user);
+	return rc == -ENOENT ? 0 : rc;
+}

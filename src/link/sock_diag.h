@@ -26,4 +26,20 @@ _must_check_ int sock_diag_find(int fd, unsigned int ifindex, uint8_t proto,
                                 const struct tuple *t,
                                 struct sock_diag_found *found);
 
+/* struct sock_diag_listener - a socket that waits for whoever comes */
+struct sock_diag_listener {
+	struct endpoint at;
+	bool dual; /* of IPv6, and takes IPv4 as well */
+};
+
+/*
+ * sock_diag_listeners() - calls found() for each listening TCP socket, or
+ * unconnected UDP socket with a port, of both families. The kernel answers
+ * within the call. 0, or a negative errno, and the list was cut short.
+ */
+_must_check_ int sock_diag_listeners(
+	int fd, uint8_t proto,
+	void (*found)(void *user, const struct sock_diag_listener *listener),
+	void *user);
+
 #endif

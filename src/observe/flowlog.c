@@ -274,6 +274,8 @@ void flowlog_write(struct flowlog *log, const struct flowlog_record *r)
 	put(&l, ",\"proto\":\"%s\"", r->proto);
 	put_endpoint(&l, "app", r->app);
 	put_endpoint(&l, "host", r->host);
+	if (r->from_host)
+		put(&l, ",\"opened_by\":\"host\"");
 	put_plain(&l, "name", r->name);
 	if (r->ambiguous)
 		put(&l, ",\"ambiguous\":true");

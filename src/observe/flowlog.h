@@ -24,8 +24,10 @@ struct flowlog_record {
 	int64_t now;
 	const char *proto;                 /* "tcp", "udp", "icmp", "dns" */
 	const struct endpoint *app, *host; /* host: final, as it was judged */
-	const char *name;                  /* by which the app knew the host */
-	uint32_t rule_id;                  /* 1.. as policy counts; 0: none */
+	bool from_host; /* a client at host opened it, through a published port
+	                 */
+	const char *name; /* by which the app knew the host */
+	uint32_t rule_id; /* 1.. as policy counts; 0: none */
 	const char *rule, *origin, *reason;
 	/* who asked; 0, NULL or "": not known. lookup: best effort */
 	uint32_t pid, tid;

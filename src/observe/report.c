@@ -50,7 +50,7 @@ static uint32_t hash_text(uint32_t h, const char *text)
 struct peer {
 	const char *name, *addr, *proto, *program;
 	uint16_t port;
-	bool denied;
+	bool denied, from_host;
 };
 
 static uint32_t hash_peer(const struct peer *p)
@@ -64,6 +64,7 @@ static uint32_t hash_peer(const struct peer *p)
 static bool is_row(const struct report_row *row, const struct peer *p)
 {
 	return row->denied == p->denied && row->port == p->port &&
+	       row->from_host == p->from_host &&
 	       !strcmp(row->proto, p->proto) && !strcmp(row->name, p->name) &&
 	       !strcmp(row->program, p->program) &&
 	       (*p->name || !strcmp(row->addr, p->addr));
@@ -90,8 +91,9 @@ static int make_room(struct report *r)
 	r->room = room;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct report_row *row = &rows[i];
-		struct peer p = {row->name,    row->addr, row->proto,
-		                 row->program, row->port, row->denied};
+		struct peer p = {row->name,     row->addr, row->proto,
+		                 row->program,  row->port, row->denied,
+		                 row->from_host};
 		uint32_t at = hash_peer(&p);
 
 		while (buckets[at & (room * 2 - 1)])
@@ -105,12 +107,16 @@ static int make_room(struct report *r)
 static struct report_row *row_of(struct report *r, struct json_object *line,
                                  bool denied)
 {
-	struct peer p = {text_of(line, "name"),
-	                 text_of(line, "host_addr"),
-	                 text_of(line, "proto"),
-	                 text_of(line, "program"),
-	                 (uint16_t)number_of(line, "host_port"),
-	                 denied};
+	/* of a client the port is its own and means nothing: the app's does */
+	bool from_host = !strcmp(text_of(line, "opened_by"), "host");
+	struct peer p = {
+		text_of(line, "name"),
+		text_of(line, "host_addr"),
+		text_of(line, "proto"),
+		text_of(line, "program"),
+		(uint16_t)number_of(line, from_host ? "app_port" : "host_port"),
+		denied,
+		from_host};
 	uint32_t at = hash_peer(&p);
 	struct report_row *row;
 
@@ -135,6 +141,7 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 	copy(row->program, sizeof(row->program), p.program);
 	row->port = p.port;
 	row->denied = denied;
+	row->from_host = from_host;
 	return row;
 }
 
@@ -267,6 +274,11 @@ char *report_target(const struct report_row *row, char buf[300])
 		row->name[0] && !(dns && row->addr[0]) ? row->name : row->addr;
 	char port[8] = "";
 
+	if (row->from_host) {
+		snprintf(buf, 300, "%s -> port %u/%s", row->addr,
+		         (unsigned int)row->port, row->proto);
+		return buf;
+	}
 	if (row->port)
 		snprintf(port, sizeof(port), ":%u", (unsigned int)row->port);
 	snprintf(buf, 300, bracket ? "[%s]%s%s%s" : "%s%s%s%s", host, port,

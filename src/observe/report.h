@@ -17,6 +17,7 @@ struct report_row {
 	char why[128];    /* rule, or reason */
 	uint16_t port;    /* 0: none */
 	bool denied;
+	bool from_host; /* a client of a published port; port is the app's */
 	uint64_t count, failed;
 	uint64_t bytes_app_host, bytes_host_app;
 	uint32_t number;          /* in order of appearance */
@@ -56,7 +57,8 @@ enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MD, REPORT_HTML };
 void report_print(const struct report *r, enum report_format format, FILE *f);
 /*
  * report_target() - what a rule about this row is about: "github.com:443",
- * "10.0.0.5/icmp"; returns buf.
+ * "10.0.0.5/icmp"; of a client "192.0.2.1 -> port 80/tcp", which is none.
+ * Returns buf.
  */
 char *report_target(const struct report_row *row, char buf[300]);
 /* report_html() - one page that needs nothing else; command: its title,

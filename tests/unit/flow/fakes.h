@@ -31,6 +31,12 @@ struct fake {
 	uint32_t consumed;
 	int shutdowns, udp_sends, echo_sends;
 	size_t udp_len, udp_segment;
+	/* published ports */
+	int publish_opens, publish_closes, listening, adopts, watches;
+	int publish_rc, watch_rc;
+	int app_opens, app_open_rc, app_in_use;
+	struct flow_id app_id;
+	struct tuple app_tuple;
 	/* frontend */
 	int connected, refused, readable, writable, reset, delivered, errors;
 	int echoes;
@@ -196,9 +202,71 @@ static inline void fk_close(void *user, struct flow_host_part *part, bool reset)
 	k->reset_closes += reset;
 }
 
+static inline int fk_publish_open(void *user, uint32_t slot,
+                                  const struct flow_publish *p, int fd)
+{
+	struct fake *k = user;
+
+	(void)p;
+	(void)fd;
+	if (slot >= FLOW_PUBLISH_MAX)
+		return -ENOBUFS;
+	if (!k->publish_rc)
+		k->publish_opens++;
+	return k->publish_rc;
+}
+
+static inline int fk_publish_listen(void *user, uint32_t slot, bool on)
+{
+	(void)slot;
+	((struct fake *)user)->listening += on ? 1 : -1;
+	return 0;
+}
+
+static inline void fk_publish_close(void *user, uint32_t slot)
+{
+	(void)slot;
+	((struct fake *)user)->publish_closes++;
+}
+
+static inline void fk_adopt(void *user, struct flow_host_part *part, int fd,
+                            bool is_ip4)
+{
+	struct fake *k = user;
+
+	part->fd = fd;
+	part->is_ip4 = is_ip4;
+	k->open_fds++;
+	k->adopts++;
+}
+
+static inline int fk_watch(void *user, struct flow_id id,
+                           struct flow_host_part *part)
+{
+	struct fake *k = user;
+
+	(void)part;
+	k->last_id = id;
+	k->watches++;
+	return k->watch_rc;
+}
+
 static const struct host_ops fake_host = {
-	fk_connect,  fk_write,    fk_peek,     fk_consume,   fk_shutdown,
-	fk_udp_open, fk_udp_send, fk_udp_open, fk_echo_send, fk_close,
+	.tcp_connect = fk_connect,
+	.tcp_write = fk_write,
+	.tcp_peek = fk_peek,
+	.tcp_consume = fk_consume,
+	.tcp_shutdown = fk_shutdown,
+	.udp_open = fk_udp_open,
+	.udp_send = fk_udp_send,
+	.echo_open = fk_udp_open,
+	.echo_send = fk_echo_send,
+	.close = fk_close,
+	.publish_open = fk_publish_open,
+	.publish_listen = fk_publish_listen,
+	.publish_close = fk_publish_close,
+	.tcp_adopt = fk_adopt,
+	.tcp_watch = fk_watch,
 };
 
 static inline void fe_note(struct fake *k, uint64_t ref, int err)
@@ -307,7 +375,23 @@ static void fe_echo_error(void *user, uint64_t app_ref, const struct tuple *t,
 	fe_error(user, app_ref, t, err, from, now);
 }
 
+static inline int fe_open(void *user, struct flow_id id, const struct tuple *t,
+                          uint64_t *app_ref, int64_t now)
+{
+	struct fake *k = user;
+
+	(void)now;
+	k->app_opens++;
+	k->app_id = id;
+	k->app_tuple = *t;
+	*app_ref = 4711;
+	if (k->app_in_use)
+		return k->app_in_use--, -EADDRINUSE;
+	return k->app_open_rc;
+}
+
 static const struct frontend_ops fake_frontend = {
+	.tcp_open = fe_open,
 	.tcp_connected = fe_connected,
 	.tcp_refused = fe_refused,
 	.tcp_readable = fe_readable,
@@ -356,6 +440,8 @@ static inline struct flow_config fake_config(void)
 		.gateway6 = ep("fd00::2", 0),
 		.resolver4 = ep("10.0.2.3", 53),
 		.resolver6 = ep("fd00::3", 53),
+		.app4 = ep("10.0.2.100", 0).addr,
+		.app6 = ep("fd00::100", 0).addr,
 	};
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listen.h - published ports: clients are let in while the app listens */
+#ifndef HOST_LISTEN_H
+#define HOST_LISTEN_H
+
+#include "flow/flow.h"
+
+struct host;
+
+/* struct host_listen - a published socket, by the slot that flow chose */
+struct host_listen {
+	int fd;
+	uint32_t gen; /* of the events */
+	bool is_open;
+};
+
+/* FLOW_PUBLISH_MAX of them, none open; NULL: out of memory */
+struct host_listen *host_listen_new(void);
+void host_listen_free(struct host_listen *all);
+/* host_listen_start() - takes LOOP_HOST_LISTEN */
+void host_listen_start(struct host *h);
+/* as host_ops */
+int host_publish_open(void *user, uint32_t slot, const struct flow_publish *p,
+                      int fd);
+int host_publish_listen(void *user, uint32_t slot, bool on);
+void host_publish_close(void *user, uint32_t slot);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listeners.h - for which published ports does the app listen now? */
+#ifndef LINK_LISTENERS_H
+#define LINK_LISTENERS_H
+
+#include "flow/flow.h"
+
+#define LISTENERS_EVERY_NS (250 * NS_PER_MS)
+
+struct link_listeners {
+	struct flow_table *ft;
+	int diag; /* -1: cannot be known; all ports are open */
+	struct addr app4, app6;
+	int64_t at;    /* when to look next */
+	uint8_t *seen; /* by slot of flow_publish_next() */
+};
+
+/* link_listeners_init() - malloc here only. 0 or -ENOMEM. */
+_must_check_ int link_listeners_init(struct link_listeners *l);
+void link_listeners_fini(struct link_listeners *l);
+/* TIME_NEVER while nothing is published: looking costs something */
+int64_t link_listeners_deadline(const struct link_listeners *l);
+void link_listeners_run(struct link_listeners *l, int64_t now);
+
+#endif
