@@ -19,6 +19,7 @@
 #define NETWORK OPTION_GROUP_NETWORK
 #define POLICY OPTION_GROUP_POLICY
 #define NAMES OPTION_GROUP_NAMES
+#define PORTS OPTION_GROUP_PORTS
 #define PROGRAM OPTION_GROUP_PROGRAM
 #define OUTPUT OPTION_GROUP_OUTPUT
 #define LATER OPTION_GROUP_LATER
@@ -91,6 +92,10 @@ const struct option postern_options[] = {
 	ROW("ipv6-only", '6', OPTION_BOOL, ON_DO, NAMES, NET, NULL, NULL,
             "no IPv4 inside", .set = set_ip6_only),
 
+	ROW("publish", 'p', OPTION_VALUE, ON_DO, PORTS, MAIN | ENV | LIST | NET,
+            "PORT", NULL, "clients of the host reach PORT inside",
+            .set = set_publish),
+
 	ROW("map-root", 0, OPTION_BOOL, ON_DO, PROGRAM, MAIN, NULL, NULL,
             "CMD is root in its own namespaces", AT(config.map_root)),
 	ROW("no-filter", 0, OPTION_BOOL, ON_DO, PROGRAM, 0, NULL, NULL,
@@ -157,8 +162,6 @@ const struct option postern_options[] = {
             NULL, "version, frontends and features", AT(version)),
 
 	/* refused until a room enforces them; help says what to do instead */
-	ROW("publish", 'p', OPTION_VALUE, ON_DO, LATER, 0, "PORT", NULL,
-            "nothing outside can reach a listener inside", .set = NULL),
 	ROW("host-port", 0, OPTION_VALUE, ON_DO, LATER, 0, "PORT", NULL,
             "--allow 127.0.0.1:PORT opens it at the gateway, 10.0.2.2:PORT",
             .set = NULL),

@@ -35,6 +35,7 @@ static const char *const group_titles[OPTION_GROUPS] = {
 	[OPTION_GROUP_NETWORK] = "Network",
 	[OPTION_GROUP_POLICY] = "Policy",
 	[OPTION_GROUP_NAMES] = "Names and addresses",
+	[OPTION_GROUP_PORTS] = "Ports",
 	[OPTION_GROUP_PROGRAM] = "The program",
 	[OPTION_GROUP_OUTPUT] = "What postern says",
 	[OPTION_GROUP_RUNSC] = "Taken as runsc takes them",

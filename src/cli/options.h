@@ -37,12 +37,13 @@ enum option_group {
 	OPTION_GROUP_NETWORK,
 	OPTION_GROUP_POLICY,
 	OPTION_GROUP_NAMES,
+	OPTION_GROUP_PORTS,
 	OPTION_GROUP_PROGRAM,
 	OPTION_GROUP_OUTPUT,
 	OPTION_GROUP_RUNSC, /* taken for runsc's sake */
 	OPTION_GROUP_LATER, /* refused: not here yet */
 };
-#define OPTION_GROUPS 7u
+#define OPTION_GROUPS 8u
 
 enum option_flag {
 	OPTION_MAIN = 1,  /* in the first screen of help */

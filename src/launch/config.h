@@ -28,6 +28,19 @@ struct id_map_entry {
 #define CONFIG_DNS_SEARCH_MAX 6 /* as glibc's MAXDNSRCH once was */
 #define CONFIG_HOSTS_MAX 64
 
+#define CONFIG_PUBLISH_MAX 64
+
+/*
+ * struct publish_spec - "[IP:][HOSTPORT:]APPPORT[-APPPORT][/tcp|/udp]" as
+ * publish_parse() took it; count ports from these two on.
+ */
+struct publish_spec {
+	struct addr addr; /* with has_addr; else the host's loopback */
+	bool has_addr, udp;
+	uint16_t host_port; /* 0: the kernel chooses one, each time */
+	uint16_t app_port, count;
+};
+
 struct config_host {
 	char name[256];
 	struct addr addr;
@@ -84,6 +97,8 @@ struct sandbox_config {
 	size_t ndns_search;
 	struct config_host *hosts; /* CONFIG_HOSTS_MAX of them, or NULL */
 	size_t nhosts;
+	struct publish_spec publish[CONFIG_PUBLISH_MAX];
+	size_t npublish;
 	struct id_map_entry uid_map[CONFIG_IDMAP_MAX];
 	struct id_map_entry gid_map[CONFIG_IDMAP_MAX];
 	size_t nuid_map, ngid_map;

@@ -53,6 +53,27 @@ int datapath_tell_failed(struct datapath *dp, const struct error *err)
 }
 /* --- messages of the monitor ---------------------------------------------- */
 
+static int take_publish(struct datapath *dp, const struct message_head *head,
+                        int fd)
+{
+	struct flow_publish p;
+	char line[128], at[ENDPOINT_TEXT_MAX];
+	int rc;
+
+	if (head->text_len != sizeof(p)) {
+		fd_close(&fd);
+		return -EPROTO;
+	}
+	memcpy(&p, dp->text, sizeof(p));
+	rc = flow_publish_add(dp->ft, &p, fd);
+	if (rc < 0) {
+		snprintf(line, sizeof(line), "%s is not published: %s",
+		         endpoint_format(&p.host, at), errno_text(rc));
+		datapath_tell(dp, LOG_LEVEL_WARN, line);
+	}
+	return 0;
+}
+
 /* What may come at any time. -EPROTO: it may not. */
 static int take_common(struct datapath *dp, const struct message_head *head,
                        int *fd)
@@ -74,6 +95,12 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 	if (head->kind == MSG_APP_NETWORK && *fd >= 0 && dp->app_network < 0) {
 		dp->app_network = fd_take(fd);
 		dp->app_index = head->a;
+		return 0;
+	}
+	if (head->kind == MSG_PUBLISH && *fd >= 0 && dp->ft)
+		return take_publish(dp, head, fd_take(fd));
+	if (head->kind == MSG_UNPUBLISH && dp->ft) {
+		flow_publish_remove(dp->ft, (uint32_t)head->a);
 		return 0;
 	}
 	return -EPROTO;

@@ -34,6 +34,9 @@ enum message_kind {
 	MSG_PROCESS,         /* answer to MSG_WHO: a struct who_answer */
 	MSG_CONTROL,         /* a struct control_ask (control/ask.h), and a
 	                        target; answered by MSG_CONTROL_ANSWER */
+	MSG_PUBLISH,         /* a struct flow_publish (flow/flow.h), and its
+	                        bound socket; from MSG_READY on */
+	MSG_UNPUBLISH,       /* a = the id of what is not published any more */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
 	MSG_FAILED,     /* a = negative errno; text says what. From the app

@@ -8,6 +8,7 @@
 #include "launch/message.h"
 #include "launch/monitor.h"
 #include "launch/plan.h"
+#include "launch/publish.h"
 #include "launch/reap.h"
 #include "launch/terminal.h"
 #include "launch/who.h"
@@ -32,6 +33,8 @@ struct monitor {
 	bool lines;             /* was there any? */
 	bool app_ready, datapath_ready, no_proc, started;
 	bool subreaper; /* orphans of the app's side come to us */
+	bool wrong;     /* another plan would fail as well */
+	struct publishes publishes;
 	bool killed; /* one of us, during set-up: no reason for another plan */
 	int status;  /* to exit with */
 	struct control_service *control; /* NULL: none */

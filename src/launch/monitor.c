@@ -116,6 +116,7 @@ static void end(struct monitor *m, bool well)
 	fd_close(&m->cmd);
 	if (m->plan.files)
 		hostfiles_close(m->plan.files);
+	publishes_fini(&m->publishes);
 	terminal_restore(&m->terminal);
 	(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 }
@@ -177,7 +178,7 @@ static enum monitor_result run(const struct sandbox_config *config,
 	if (!m->err.code)
 		return MONITOR_RAN;
 	*err = m->err;
-	if (m->err.code == -EINTR)
+	if (m->err.code == -EINTR || m->wrong)
 		return MONITOR_WRONG;
 	return m->started || m->killed ? MONITOR_BROKEN : MONITOR_IMPOSSIBLE;
 }

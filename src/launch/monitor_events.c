@@ -101,6 +101,29 @@ static void send_files(struct monitor *m)
 /* --- running
  * ------------------------------------------------------------------ */
 
+/* The ports of --publish; one that cannot be had is the end. */
+static int publish_all(struct monitor *m)
+{
+	const struct sandbox_config *c = m->config;
+	struct error err = {0};
+	int rc = 0;
+
+	m->publishes.no_ip4 = c->ip6_only;
+	m->publishes.no_ip6 = c->ip4_only;
+	if (c->npublish && m->kind == MONITOR_SOCKETS)
+		rc = error_set(&err, -EOPNOTSUPP,
+		               "--publish is not here yet with frontend "
+		               "sockets; write --frontend=link");
+	for (size_t i = 0; !rc && i < c->npublish; i++)
+		rc = publishes_add(&m->publishes, m->datapath_fd,
+		                   &c->publish[i], &err);
+	if (rc) {
+		m->wrong = true;
+		monitor_fail(m, rc, err.text);
+	}
+	return rc;
+}
+
 /* Both sides are ready: CMD may run. */
 static void maybe_go(struct monitor *m)
 {
@@ -111,6 +134,8 @@ static void maybe_go(struct monitor *m)
 
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
 	    (m->kind != MONITOR_NONE && !m->datapath_ready))
+		return;
+	if (publish_all(m) < 0)
 		return;
 	rc = monitor_tell(m->app_fd, MSG_START, 0, NULL, 0, -1);
 	if (rc) {

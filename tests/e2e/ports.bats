@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ports.bats - published ports: clients of the host reach listeners inside
+
+bats_require_minimum_version 1.5.0
+
+setup_file()
+{
+	load lib.bash
+	can_own_namespaces || must_skip "no network namespace can be made"
+	rig_up
+}
+
+teardown_file()
+{
+	load lib.bash
+	rig_down
+}
+
+setup()
+{
+	load lib.bash
+	for_everybody
+}
+
+link_ways()
+{
+	ways | grep -v sockets
+}
+
+# publish WAY OPTION... -- CMD... - in the background, its output in ./out
+publish()
+{
+	ln -sf "$RIG_DIR/published.log" out
+	: >out
+	background published postern_do "$@"
+	PUBLISHED=$BACKGROUND_PID
+}
+
+# stop - ends what publish() started, and waits for that
+stop()
+{
+	kill "$PUBLISHED"
+	wait "$PUBLISHED" || :
+}
+
+fetches()
+{
+	"$1" curl -gsS -m 5 -o got "$2" 2>err
+}
+
+@test "a server inside is reached from the host, and from its network" {
+	local way
+
+	echo hello >page
+	for way in $(link_ways); do
+		echo "# $way"
+		publish "$way" -p 8080:80 -p $HOST4:8081:80 \
+			-p "[$HOST6]:8081:80" --log log -- \
+			python3 -m http.server --bind :: 80
+		eventually fetches in_host http://127.0.0.1:8080/page
+		cmp got page
+		fetches in_host 'http://[::1]:8080/page'
+		fetches in_net "http://$HOST4:8081/page"
+		fetches in_net "http://[$HOST6]:8081/page"
+		cmp got page
+		stop
+		# the client's own address, or the gateway
+		grep -q '^::ffff:10\.0\.2\.2 ' out
+		grep -q '^fd00::2 ' out
+		grep -q "^::ffff:$NET4 " out
+		grep -q "^$NET6 " out
+		check_log log
+		grep -q '"host_addr":"192.0.2.2".*"rule":"publish:2"' log
+		rm log
+	done
+}
+
+@test "while nobody listens inside, clients are refused" {
+	local way round # `run` has an i of its own
+
+	for way in $(link_ways); do
+		echo "# $way"
+		publish "$way" -p 8080:80 -- python3 -c '
+import os, socket, time
+print("up", flush=True)
+for i in range(2):
+    while not os.path.exists(f"listen{i}"): time.sleep(.01)
+    s = socket.create_server(("", 80))
+    while not os.path.exists(f"close{i}"): time.sleep(.01)
+    s.close()
+time.sleep(60)'
+		eventually grep -q up out
+		for round in 0 1; do
+			run -7 in_host curl -sS http://127.0.0.1:8080/
+			[[ $output == *"Could not connect"* ]] ||
+				[[ $output == *"Couldn't connect"* ]]
+			touch "listen$round"
+			eventually opens 127.0.0.1 8080
+			touch "close$round"
+			eventually shuts 127.0.0.1 8080
+		done
+		stop
+		rm listen? close?
+	done
+}
+
+opens()
+{
+	in_host bash -c "exec 9<>/dev/tcp/$1/$2" 2>/dev/null
+}
+
+shuts()
+{
+	! opens "$@"
+}
+
+@test "a port that cannot be had ends it before CMD" {
+	background busy in_host python3 -c '
+import socket, time
+s = socket.create_server(("127.0.0.1", 8085))
+time.sleep(60)'
+	eventually tcp_listens in_host 8085
+	run -125 as_user "$POSTERN" do -p 8085:80 -- touch ran
+	echo "$output"
+	[[ $output == "postern: cannot publish 127.0.0.1:8085/tcp: the port is in use; write -p "* ]]
+	run -125 as_user "$POSTERN" do -p 80 -- touch ran
+	[[ $output == *"127.0.0.1:80/tcp: ports below"*"write -p 8080:80" ]]
+	run -125 as_user "$POSTERN" do -p 198.51.100.77:8080:80 -- touch ran
+	[[ $output == *"the host does not have this address"* ]]
+	run -125 as_user "$POSTERN" do -p 8080:http -- touch ran
+	[ "${#lines[@]}" = 1 ]
+	[ ! -e ran ]
+}
