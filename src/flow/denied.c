@@ -104,6 +104,17 @@ static void say_denied(struct flow_table *ft, const char *what,
 	say(ft, line);
 }
 
+/* No host socket of ours gets there, whatever the rules: broadcast needs
+ * SO_BROADCAST, and multicast on one link an interface to name. */
+static bool is_never_reached(const struct addr *a)
+{
+	static const struct addr broadcast = {
+		.b = {[10] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+	return addr_equal(a, &broadcast) ||
+	       (!addr_is_ip4(a) && a->b[0] == 0xff && (a->b[1] & 0xf) <= 2);
+}
+
 void denied_tell(struct flow_table *ft, const struct policy_question *q,
                  const struct policy_answer *a, const struct frontend_who *who,
                  bool hopeless, int64_t now)
@@ -144,8 +155,9 @@ void denied_tell(struct flow_table *ft, const struct policy_question *q,
 	else
 		snprintf(reason, sizeof(reason), "%s", reason_of(a));
 	say_denied(ft, what, reason, a, who,
-	           hopeless ? NULL
-	                    : policy_remedy_for(q, a, remedy, sizeof(remedy)));
+	           hopeless || is_never_reached(&q->host.addr)
+	                   ? NULL
+	                   : policy_remedy_for(q, a, remedy, sizeof(remedy)));
 }
 
 void denied_tell_fronting(struct flow_table *ft,

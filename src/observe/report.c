@@ -350,11 +350,16 @@ static void print_row(const struct report_row *row, FILE *f)
 	if (row->failed)
 		snprintf(note, sizeof(note), " (%" PRIu64 " failed: %s)",
 		         row->failed, row->error);
-	fprintf(f, "  %-7s %-44s %6" PRIu64 " %7s %7s  %s%s%s%s\n",
+	/* of a time, what follows the date */
+	fprintf(f,
+	        "  %-7s %-36s %-15s %5" PRIu64
+	        " %7s %7s  %-8.8s %-8.8s  %s%s%s%s\n",
 	        row->denied ? "denied" : "allowed", report_target(row, target),
-	        row->count, report_bytes(row->bytes_app_host, up),
-	        report_bytes(row->bytes_host_app, down), row->why,
-	        row->program[0] ? ", by " : "", row->program, note);
+	        row->name[0] ? row->addr : "", row->count,
+	        report_bytes(row->bytes_app_host, up),
+	        report_bytes(row->bytes_host_app, down), row->first + 11,
+	        row->last + 11, row->why, row->program[0] ? ", by " : "",
+	        row->program, note);
 }
 
 static void print_table(const struct report *r, bool md, FILE *f)
@@ -370,8 +375,9 @@ static void print_table(const struct report *r, bool md, FILE *f)
 		      "|---|---|---|---|---:|---:|---:|---|---|---|\n",
 		      f);
 	else
-		fprintf(f, "  %-7s %-44s %6s %7s %7s  %s\n", "verdict", "peer",
-		        "flows", "sent", "got", "why");
+		fprintf(f, "  %-7s %-36s %-15s %5s %7s %7s  %-8s %-8s  %s\n",
+		        "verdict", "peer", "address", "flows", "sent", "got",
+		        "first", "last", "why");
 	for (size_t i = 0; i < r->n; i++) {
 		if (md)
 			print_row_md(&r->rows[i], f);
@@ -470,7 +476,7 @@ void report_print(const struct report *r, enum report_format format, FILE *f)
 {
 	switch (format) {
 	case REPORT_TEXT:
-		fputs("postern: what it talked to:\n", f);
+		fputs("postern: what it talked to (times in UTC):\n", f);
 		print_table(r, false, f);
 		break;
 	case REPORT_JSON:

@@ -164,7 +164,7 @@ frontends()
 			curl -sS -o a $URL/zeros; curl -sS -o b $URL/zeros
 			curl -sS http://10.0.2.2:1/ || :"
 		[ ! -s out ]
-		grep -Eq "allowed 127.0.0.1:$PORT +2 +[0-9]+ +20[0-9]k" err
+		grep -Eq "allowed 127.0.0.1:$PORT +2 +[0-9]+ +20[0-9]k +[0-9:]{8} [0-9:]{8}  allow" err
 		grep -Eq 'denied +127.0.0.1:1 +1 ' err
 		grep -Eq "^allow 127.0.0.1:$PORT/tcp " err
 		p "$f" do --report=json --report-file r.json -- true

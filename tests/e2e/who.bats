@@ -238,6 +238,9 @@ by()
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		try: s.sendto(b"x", ("239.1.2.3", 82))
 		except OSError as e: print("239.1.2.3", e.errno)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+		try: s.sendto(b"x", ("255.255.255.255", 83))
+		except OSError as e: print("255.255.255.255", e.errno)
 		time.sleep(.2)
 	END
 	for way in $WAYS; do
@@ -246,6 +249,9 @@ by()
 		cat err
 		grep -q '^postern: denied 240.0.0.1:80/tcp (multicast.*closed by default)' err
 		grep -q '^postern: denied 239.1.2.3:82/udp (multicast.*closed by default)' err
+		# what no rule would open is not offered
+		grep '^postern: denied 255.255.255.255:83/udp' err >line
+		absent 'allow with' line
 		[ "$way" = sockets ] ||
 			grep -q '^postern: denied \[fe80::77\]:81/tcp (link-local.*closed by default)' err
 		check_log log
