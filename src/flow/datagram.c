@@ -10,7 +10,7 @@
  * At the bound the flow that was silent for longest makes room, single
  * exchanges before conversations (as conntrack prefers the unassured).
  */
-static void make_room(struct flow_table *ft)
+void flow_make_room(struct flow_table *ft)
 {
 	size_t live = ft->stats.live_udp + ft->stats.live_echo;
 	uint32_t victim = ft->lists[FLOW_LIST_SHORT].head;
@@ -62,7 +62,7 @@ static struct flow *open_flow(struct flow_table *ft, enum flow_kind kind,
 		*err = -EAGAIN; /* its error follows */
 		return NULL;
 	}
-	make_room(ft);
+	flow_make_room(ft);
 	f = flow_new(ft, kind, t, app_ref, now);
 	if (!f) {
 		*err = -EMFILE; /* all slots hold TCP, or wait for turn_end */

@@ -50,8 +50,9 @@ struct flow {
 	uint32_t hash;       /* of kind and t; UDP and echo only */
 	uint32_t prev, next; /* flow_list, or next: free and dead lists */
 	uint32_t pend_next;
-	int64_t last_ns; /* last datagram; lists are ordered by it */
-	uint32_t pin;    /* held of policy's, or 0 */
+	int64_t last_ns;  /* last datagram; lists are ordered by it */
+	uint32_t pin;     /* held of policy's, or 0 */
+	uint32_t publish; /* FLOW_F_INWARD: the id of what it came through */
 	/* FLOW_DNS_TCP: index of its struct dns_tcp; FLOW_TCP: of its struct
 	 * hold + 1, or 0 */
 	uint32_t service;
@@ -321,9 +322,12 @@ static_assert(offsetof(struct tcp_info_more, pacing_rate) ==
 /* watch_tcp_info() - how much of it the kernel filled in; 0: nothing */
 size_t watch_tcp_info(const struct flow *f, struct tcp_info_more *more);
 
-/* watch_inward() - f was opened by a client of the published port id */
+/* watch_inward() - f was opened by a client of a published port */
 void watch_inward(struct flow_table *ft, const struct flow *f, uint32_t id,
                   const struct endpoint *client, int64_t now);
+
+/* datagram.c: a slot for one more datagram flow */
+void flow_make_room(struct flow_table *ft);
 
 /* publish.c: flows that clients of the host open */
 _must_check_ int publish_init(struct flow_table *ft);

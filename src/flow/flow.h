@@ -223,6 +223,15 @@ void flow_host_echo(struct flow_table *ft, struct flow_id id, uint16_t seq,
 _must_check_ int flow_host_accepted(struct flow_table *ft, uint32_t slot,
                                     int fd, const struct endpoint *client,
                                     int64_t now);
+/*
+ * flow_host_client() - a datagram of a client came to the published UDP socket
+ * `slot`, at the host's address `local`: it goes to the client's flow, which
+ * is opened where there is none and the app listens.
+ */
+void flow_host_client(struct flow_table *ft, uint32_t slot,
+                      const struct endpoint *client, const struct addr *local,
+                      const void *data, size_t len, size_t segment_len,
+                      int64_t now);
 /* The slot behind a live id, or NULL: fields the host room may use. */
 struct flow_host_part *flow_host_part(struct flow_table *ft, struct flow_id id);
 
@@ -290,6 +299,7 @@ struct flow_info {
 	struct endpoint app, host; /* host: final, as it is judged */
 	const char *name;          /* by which the app knows it, or NULL */
 	uint32_t rule;             /* that allows it now; 0: a default */
+	uint32_t publish;          /* through which a client opened it, or 0 */
 	const char *reason;
 	struct frontend_who who;
 	int64_t idle_ns; /* of datagram flows; -1: not known */

@@ -13,6 +13,7 @@ enum host_kind {
 	HOST_TCP_CONNECTING,
 	HOST_TCP,
 	HOST_UDP,
+	HOST_UDP_CLIENT, /* of a published port, by its socket */
 	HOST_ECHO
 };
 
@@ -23,7 +24,10 @@ enum host_kind {
  */
 struct flow_host_part {
 	int fd; /* -1: none; owned by host, closed in host_ops.close */
-	uint32_t peek_off;   /* where SO_PEEK_OFF stands */
+	union {
+		uint32_t peek_off; /* where SO_PEEK_OFF stands */
+		uint32_t client;   /* HOST_UDP_CLIENT: which */
+	};
 	uint32_t end_off;    /* where the queue ended, if is_dry */
 	uint16_t unconsumed; /* bytes, at most HOST_DEFER_BYTES */
 	uint8_t deferred;    /* how often consume() put it off */
@@ -65,7 +69,8 @@ struct host_ops {
 	/*
 	 * Published ports, by the slot that flow chose. publish_open() takes
 	 * fd, also on failure; it lets nobody in. publish_listen() does, or
-	 * ends that: clients are then refused. 0 or a negative errno.
+	 * ends that: clients are then refused. 0 or a negative errno; -EBUSY:
+	 * flows of the slot's past still need it, and fd was not taken.
 	 */
 	int (*publish_open)(void *user, uint32_t slot,
 	                    const struct flow_publish *p, int fd);
@@ -76,6 +81,14 @@ struct host_ops {
 	                  bool is_ip4);
 	int (*tcp_watch)(void *user, struct flow_id id,
 	                 struct flow_host_part *part);
+	/* part answers a client that came to the published UDP socket `slot`,
+	   from `local`, an address of the host; no descriptor of its own */
+	int (*udp_adopt)(void *user, struct flow_host_part *part, uint32_t slot,
+	                 const struct endpoint *client,
+	                 const struct addr *local);
+	/* is part the client's? */
+	bool (*udp_is_client)(void *user, const struct flow_host_part *part,
+	                      uint32_t slot, const struct endpoint *client);
 	/* closes part->fd if open; reset: RST (SO_LINGER 0) */
 	void (*close)(void *user, struct flow_host_part *part, bool reset);
 };

@@ -80,6 +80,12 @@ static void describe(struct flow_table *ft, const struct flow *f, int64_t now,
 	(void)flow_who(ft, f->app_ref, &out->who);
 	if (out->internal)
 		return;
+	if (f->flags & FLOW_F_INWARD) {
+		out->publish = f->publish;
+		out->reason = "a client of a published port";
+		take_numbers(ft, f, out);
+		return;
+	}
 	out->host = flow_final(ft, &f->t);
 	take_verdict(ft, f, now, out);
 	take_numbers(ft, f, out);

@@ -44,10 +44,13 @@ int flow_publish_add(struct flow_table *ft, const struct flow_publish *p,
 	uint32_t slot = 0;
 	int rc;
 
-	while (slot < ft->publish_end && ft->publishes[slot].is_used)
-		slot++;
 	/* a slot that does not exist is refused there, and fd closed */
-	rc = ft->rooms.host->publish_open(ft->rooms.host_user, slot, p, fd);
+	do {
+		while (slot < ft->publish_end && ft->publishes[slot].is_used)
+			slot++;
+		rc = ft->rooms.host->publish_open(ft->rooms.host_user, slot, p,
+		                                  fd);
+	} while (rc == -EBUSY && slot++ < FLOW_PUBLISH_MAX);
 	if (rc < 0)
 		return rc;
 	ft->publishes[slot] = (struct publish){.p = *p, .is_used = true};
@@ -181,6 +184,7 @@ int flow_host_accepted(struct flow_table *ft, uint32_t slot, int fd,
 		return -EMFILE;
 	f->state = FLOW_CONNECTING;
 	f->flags = FLOW_F_INWARD;
+	f->publish = p->id;
 	ft->connecting++;
 	ft->rooms.host->tcp_adopt(ft->rooms.host_user, &f->host, fd,
 	                          addr_is_ip4(&p->host.addr));
@@ -217,4 +221,94 @@ void flow_app_connected(struct flow_table *ft, struct flow_id id, int err,
 		f->err = (int16_t)err;
 		flow_pend(ft, f);
 	}
+}
+
+/* --- UDP -------------------------------------------------------------------
+ */
+
+static struct flow *open_client(struct flow_table *ft, uint32_t slot,
+                                const struct tuple *t, uint32_t hash,
+                                const struct endpoint *client,
+                                const struct addr *local, int64_t now)
+{
+	const struct publish *p = &ft->publishes[slot];
+	struct flow *f;
+	int rc;
+
+	if (!p->is_used || !p->is_listening)
+		return NULL;
+	flow_make_room(ft);
+	f = flow_new(ft, FLOW_UDP, t, 0, now);
+	if (!f)
+		return NULL;
+	f->state = FLOW_OPEN;
+	f->flags = FLOW_F_INWARD | FLOW_F_REPLIED;
+	f->publish = p->p.id;
+	flow_hash_insert(ft, f, hash);
+	flow_list_move(ft, f, FLOW_LIST_SHORT, now);
+	ft->stats.opened++;
+	watch_inward(ft, f, p->p.id, client, now);
+	rc = ft->rooms.host->udp_adopt(ft->rooms.host_user, &f->host, slot,
+	                               client, local);
+	if (rc < 0) {
+		ft->stats.refused++;
+		f->err = (int16_t)rc;
+		flow_end(ft, f, false);
+		return NULL;
+	}
+	return f;
+}
+
+/*
+ * The flow of a client. Several may be shown as the gateway: the port of each
+ * follows from its own, so that it is found again; and from its address, where
+ * another has that port.
+ */
+static struct flow *client_flow(struct flow_table *ft, uint32_t slot,
+                                const struct endpoint *client,
+                                const struct addr *local, int64_t now)
+{
+	const struct host_ops *host = ft->rooms.host;
+	bool any_port;
+	struct tuple t =
+		tuple_of(ft, &ft->publishes[slot].p, client, &any_port);
+	uint32_t step = 1, hash;
+
+	for (int i = 0; i < 16; i++)
+		step = step * 31 + client->addr.b[i];
+	for (unsigned int i = 0; i < (any_port ? PORT_TRIES : 1u); i++) {
+		struct flow *f;
+
+		t.host.port = (uint16_t)(client->port + i * (step | 1));
+		if (!t.host.port)
+			continue;
+		f = flow_hash_find(ft, FLOW_UDP, &t, &hash);
+		/* the app had spoken to it from another port of the host */
+		if (f && !(f->flags & FLOW_F_INWARD)) {
+			flow_end(ft, f, false);
+			f = NULL;
+		}
+		if (!f)
+			return open_client(ft, slot, &t, hash, client, local,
+			                   now);
+		if (host->udp_is_client(ft->rooms.host_user, &f->host, slot,
+		                        client))
+			return f;
+	}
+	return NULL;
+}
+
+void flow_host_client(struct flow_table *ft, uint32_t slot,
+                      const struct endpoint *client, const struct addr *local,
+                      const void *data, size_t len, size_t segment_len,
+                      int64_t now)
+{
+	struct flow *f;
+
+	if (slot >= ft->publish_end)
+		return;
+	f = client_flow(ft, slot, client, local, now);
+	if (f)
+		flow_host_datagram(ft, flow_id_of(ft, f), data, len,
+		                   segment_len, now);
 }

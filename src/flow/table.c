@@ -78,6 +78,11 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	return ft;
 }
 
+static bool has_host(const struct flow *f)
+{
+	return f->host.fd >= 0 || f->host.kind == HOST_UDP_CLIENT;
+}
+
 void flow_table_free(struct flow_table *ft)
 {
 	if (!ft)
@@ -85,7 +90,7 @@ void flow_table_free(struct flow_table *ft)
 	who_run(ft, ft->now_ns, true);
 	denied_run(ft, 0, true);
 	for (uint32_t i = 0; ft->slots && i < ft->fresh; i++)
-		if (ft->slots[i].host.fd >= 0)
+		if (has_host(&ft->slots[i]))
 			ft->rooms.host->close(
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
@@ -309,7 +314,7 @@ void flow_turn_end(struct flow_table *ft, int64_t now)
 		uint32_t next = f->next;
 
 		watch_close(ft, f, now);
-		if (f->host.fd >= 0)
+		if (has_host(f))
 			ft->rooms.host->close(ft->rooms.host_user, &f->host,
 			                      f->reset);
 		policy_release(ft->rooms.policy, f->pin, now);

@@ -19,6 +19,7 @@
 #include "host/host-private.h"
 
 #include "base/cleanup.h"
+#include "host/clients.h"
 #include "host/listen.h"
 #include "wire/icmp_errno.h"
 
@@ -180,6 +181,7 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	case HOST_ECHO:
 		host_echo_event(h, id, part->fd, events, now);
 		break;
+	case HOST_UDP_CLIENT: /* has no descriptor */
 	case HOST_NONE:
 		break;
 	}
@@ -209,9 +211,9 @@ struct host *host_new(const struct host_config *config, struct loop *loop)
 		return NULL;
 	}
 	h->listens = host_listen_new();
-	if (!h->listens) {
-		munmap(h->buffers, BUFFERS_LEN);
-		free(h);
+	h->clients = host_clients_new();
+	if (!h->listens || !h->clients) {
+		host_free(h);
 		return NULL;
 	}
 	h->app_train.data = h->buffers + HOST_BATCH * HOST_DATAGRAM_MAX;
@@ -235,6 +237,7 @@ void host_free(struct host *h)
 	if (!h)
 		return;
 	host_listen_free(h->listens);
+	free(h->clients);
 	munmap(h->buffers, BUFFERS_LEN);
 	free(h);
 }
@@ -245,10 +248,12 @@ static void close_part(void *user, struct flow_host_part *part, bool reset)
 	struct linger hard = {.l_onoff = 1, .l_linger = 0};
 	struct host *h = user;
 
-	if (part->fd < 0)
-		return;
 	if (h->app_train.part == part)
 		host_udp_flush(h);
+	if (part->kind == HOST_UDP_CLIENT)
+		host_client_gone(h, part);
+	if (part->fd < 0)
+		return;
 	if (reset &&
 	    (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
 		setsockopt(part->fd, SOL_SOCKET, SO_LINGER, &hard,
@@ -264,6 +269,8 @@ static const struct host_ops ops = {
 	.tcp_shutdown = host_tcp_shutdown,
 	.udp_open = host_udp_open,
 	.udp_send = host_udp_send,
+	.udp_adopt = host_udp_adopt,
+	.udp_is_client = host_udp_is_client,
 	.echo_open = host_echo_open,
 	.echo_send = host_echo_send,
 	.publish_open = host_publish_open,

@@ -9,6 +9,7 @@
 #include "host/listen.h"
 
 #include "base/cleanup.h"
+#include "host/clients.h"
 #include "host/host-private.h"
 #include "wire/headers.h"
 
@@ -31,23 +32,43 @@ struct host_listen *host_listen_new(void)
 void host_listen_free(struct host_listen *all)
 {
 	for (uint32_t i = 0; all && i < FLOW_PUBLISH_MAX; i++)
-		if (all[i].is_open)
+		if (all[i].is_open || all[i].clients)
 			fd_close(&all[i].fd);
 	free(all);
+}
+
+static int watch(struct host *h, uint32_t slot)
+{
+	const struct host_listen *s = &h->listens[slot];
+	struct loop_ref ref = {LOOP_HOST_LISTEN, slot, s->gen};
+
+	return loop_add(h->loop, s->fd, EPOLLIN, ref);
 }
 
 int host_publish_open(void *user, uint32_t slot, const struct flow_publish *p,
                       int fd)
 {
 	struct host *h = user;
-	_auto_close_ int owned = fd;
+	_auto_close_ int owned = -1;
 	struct host_listen *s;
+	int rc = 0;
 
+	if (slot < FLOW_PUBLISH_MAX && h->listens[slot].clients)
+		return -EBUSY;
+	owned = fd;
 	if (slot >= FLOW_PUBLISH_MAX)
 		return -ENOBUFS;
 	s = &h->listens[slot];
-	if (s->is_open || fd < 0 || p->proto != IP_PROTO_TCP)
+	if (s->is_open || fd < 0)
 		return -EINVAL;
+	s->is_udp = p->proto == IP_PROTO_UDP;
+	s->bound = p->host;
+	if (s->is_udp) {
+		host_clients_prepare(fd, addr_is_ip4(&p->host.addr));
+		rc = host_clients_listen(fd, &s->bound, false);
+	}
+	if (rc < 0)
+		return rc;
 	s->fd = fd_take(&owned);
 	s->is_open = true;
 	s->gen = s->gen % 0xffffff + 1;
@@ -55,11 +76,9 @@ int host_publish_open(void *user, uint32_t slot, const struct flow_publish *p,
 }
 
 /* #syscalls listen shutdown setsockopt */
-int host_publish_listen(void *user, uint32_t slot, bool on)
+static int listen_tcp(struct host *h, uint32_t slot, bool on)
 {
-	struct host *h = user;
 	struct host_listen *s = &h->listens[slot];
-	struct loop_ref ref = {LOOP_HOST_LISTEN, slot, s->gen};
 	int reuse = on, rc;
 
 	if (!on) {
@@ -77,10 +96,37 @@ int host_publish_listen(void *user, uint32_t slot, bool on)
 		return 0;
 	if (listen(s->fd, BACKLOG) < 0)
 		return -errno;
-	rc = loop_add(h->loop, s->fd, EPOLLIN, ref);
+	rc = watch(h, slot);
 	if (rc < 0)
 		(void)shutdown(s->fd, SHUT_RD);
 	return rc;
+}
+
+static int listen_udp(struct host *h, uint32_t slot, bool on)
+{
+	struct host_listen *s = &h->listens[slot];
+	int rc = host_clients_listen(s->fd, &s->bound, on);
+
+	if (rc < 0)
+		return rc;
+	if (on)
+		return watch(h, slot);
+	loop_del(h->loop, s->fd);
+	return 0;
+}
+
+int host_publish_listen(void *user, uint32_t slot, bool on)
+{
+	struct host *h = user;
+
+	return h->listens[slot].is_udp ? listen_udp(h, slot, on)
+	                               : listen_tcp(h, slot, on);
+}
+
+static void close_socket(struct host *h, struct host_listen *s)
+{
+	loop_del(h->loop, s->fd);
+	fd_close(&s->fd);
 }
 
 void host_publish_close(void *user, uint32_t slot)
@@ -88,9 +134,18 @@ void host_publish_close(void *user, uint32_t slot)
 	struct host *h = user;
 	struct host_listen *s = &h->listens[slot];
 
-	loop_del(h->loop, s->fd);
-	fd_close(&s->fd);
 	s->is_open = false;
+	/* flows that run go on; flow opens no new ones */
+	if (!s->clients)
+		close_socket(h, s);
+}
+
+void host_listen_left(struct host *h, uint32_t slot)
+{
+	struct host_listen *s = &h->listens[slot];
+
+	if (!--s->clients && !s->is_open)
+		close_socket(h, s);
 }
 
 /* #syscalls setsockopt close */
@@ -110,6 +165,11 @@ static void on_client(void *user, uint32_t slot, uint32_t gen, uint32_t events,
 	const struct host_listen *s = &h->listens[slot];
 
 	(void)events;
+	if (s->is_udp) {
+		if ((s->is_open || s->clients) && s->gen == gen)
+			host_clients_event(h, slot, s->fd, now);
+		return;
+	}
 	for (unsigned int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);

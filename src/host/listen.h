@@ -10,8 +10,10 @@ struct host;
 /* struct host_listen - a published socket, by the slot that flow chose */
 struct host_listen {
 	int fd;
-	uint32_t gen; /* of the events */
-	bool is_open;
+	uint32_t gen;     /* of the events */
+	uint32_t clients; /* flows of a UDP socket, which outlive is_open */
+	bool is_open, is_udp;
+	struct endpoint bound;
 };
 
 /* FLOW_PUBLISH_MAX of them, none open; NULL: out of memory */
@@ -19,6 +21,8 @@ struct host_listen *host_listen_new(void);
 void host_listen_free(struct host_listen *all);
 /* host_listen_start() - takes LOOP_HOST_LISTEN */
 void host_listen_start(struct host *h);
+/* host_listen_left() - a flow of the UDP socket `slot` has ended */
+void host_listen_left(struct host *h, uint32_t slot);
 /* as host_ops */
 int host_publish_open(void *user, uint32_t slot, const struct flow_publish *p,
                       int fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udp.c - connected UDP sockets of the host, trains both ways */
+#include "host/clients.h"
 #include "host/host-private.h"
 
 #include <errno.h>
@@ -48,28 +49,66 @@ int host_udp_open(void *user, struct flow_id id, struct flow_host_part *part,
 	return host_watch(h, part, id, EPOLLIN);
 }
 
+/* A control message at *len of control, and *len moves on. */
+static void put_control(uint8_t *control, size_t *len, int level, int type,
+                        const void *data, size_t data_len)
+{
+	struct cmsghdr head = {.cmsg_len = CMSG_LEN(data_len),
+	                       .cmsg_level = level,
+	                       .cmsg_type = type};
+
+	memcpy(control + *len, &head, sizeof(head));
+	memcpy(control + *len + CMSG_LEN(0), data, data_len);
+	*len += CMSG_SPACE(data_len);
+}
+
+/* The address of ours that the client wrote to. */
+static void put_local(uint8_t *control, size_t *len, const struct addr *local)
+{
+	struct in_pktinfo ip4 = {0};
+	struct in6_pktinfo ip6 = {0};
+
+	if (addr_is_unspecified(local))
+		return;
+	if (addr_is_ip4(local)) {
+		memcpy(&ip4.ipi_spec_dst, addr_ip4_bytes(local), 4);
+		put_control(control, len, IPPROTO_IP, IP_PKTINFO, &ip4,
+		            sizeof(ip4));
+	} else {
+		memcpy(&ip6.ipi6_addr, local->b, 16);
+		put_control(control, len, IPPROTO_IPV6, IPV6_PKTINFO, &ip6,
+		            sizeof(ip6));
+	}
+}
+
 /* One datagram, or a train when segment_len > 0. 0 or a negative errno. */
-static int send_once(int fd, const void *data, size_t len, size_t segment_len)
+static int send_once(const struct host *h, const struct flow_host_part *part,
+                     const void *data, size_t len, size_t segment_len)
 {
 	union {
-		struct cmsghdr head;
-		uint8_t room[CMSG_SPACE(sizeof(uint16_t))];
+		struct cmsghdr align;
+		uint8_t room[CMSG_SPACE(sizeof(uint16_t)) +
+		             CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} control = {0};
 	struct iovec iov = {.iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	uint16_t gso = (uint16_t)segment_len;
+	struct host_aim aim;
+	int fd = part->fd;
 	ssize_t n;
 
 	memcpy(&iov.iov_base, &data, sizeof(data)); /* sendmsg only reads */
-	if (segment_len) {
-		uint16_t gso = (uint16_t)segment_len;
-
-		control.head.cmsg_level = IPPROTO_UDP;
-		control.head.cmsg_type = UDP_SEGMENT;
-		control.head.cmsg_len = CMSG_LEN(sizeof(gso));
-		memcpy(CMSG_DATA(&control.head), &gso, sizeof(gso));
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
+	if (segment_len)
+		put_control(control.room, &msg.msg_controllen, IPPROTO_UDP,
+		            UDP_SEGMENT, &gso, sizeof(gso));
+	if (part->kind == HOST_UDP_CLIENT) {
+		fd = host_client_aim(h, part, &aim);
+		msg.msg_name = &aim.to;
+		msg.msg_namelen = aim.len;
+		put_local(control.room, &msg.msg_controllen, &aim.local);
 	}
+	if (msg.msg_controllen)
+		msg.msg_control = &control;
 	do
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -81,18 +120,20 @@ static int send_once(int fd, const void *data, size_t len, size_t segment_len)
  * nothing. The app gets the error from the error queue; its datagram is not
  * to blame and goes again.
  */
-static int send_again(int fd, const void *data, size_t len, size_t segment_len)
+static int send_again(const struct host *h, const struct flow_host_part *part,
+                      const void *data, size_t len, size_t segment_len)
 {
-	int rc = send_once(fd, data, len, segment_len);
+	int rc = send_once(h, part, data, len, segment_len);
 
 	if (rc == -ECONNREFUSED || rc == -EHOSTUNREACH || rc == -ENETUNREACH ||
 	    rc == -EPROTO || rc == -EACCES || rc == -ENOPROTOOPT)
-		rc = send_once(fd, data, len, segment_len);
+		rc = send_once(h, part, data, len, segment_len);
 	return rc;
 }
 
 /* A train, at most TRAIN_MAX datagrams a call; singly where that fails. */
-static int send_train(int fd, const uint8_t *p, size_t len, size_t segment_len)
+static int send_train(const struct host *h, const struct flow_host_part *part,
+                      const uint8_t *p, size_t len, size_t segment_len)
 {
 	bool train = len > segment_len;
 	int rc = 0;
@@ -101,7 +142,8 @@ static int send_train(int fd, const uint8_t *p, size_t len, size_t segment_len)
 		size_t n = train ? MIN(len, segment_len * TRAIN_MAX)
 		                 : MIN(len, segment_len);
 
-		rc = send_again(fd, p, n, n > segment_len ? segment_len : 0);
+		rc = send_again(h, part, p, n,
+		                n > segment_len ? segment_len : 0);
 		/* longer than the path's MTU, or no offload there: singly */
 		if (train && (rc == -EINVAL || rc == -EIO || rc == -EMSGSIZE)) {
 			train = false;
@@ -121,7 +163,7 @@ void host_udp_flush(struct host *h)
 
 	/* errors of what was put off: lost, or told by the error queue */
 	if (t->part && t->len)
-		(void)send_train(t->part->fd, t->data, t->len, t->segment_len);
+		(void)send_train(h, t->part, t->data, t->len, t->segment_len);
 	t->part = NULL;
 	t->len = 0;
 }
@@ -164,9 +206,9 @@ int host_udp_send(void *user, struct flow_host_part *part, const void *data,
 		host_udp_flush(h); /* order is kept */
 	}
 	if (segment_len && len > segment_len)
-		rc = send_train(part->fd, data, len, segment_len);
+		rc = send_train(h, part, data, len, segment_len);
 	else
-		rc = send_again(part->fd, data, len, 0);
+		rc = send_again(h, part, data, len, 0);
 	return rc == -ENOBUFS ? -EAGAIN : rc;
 }
 

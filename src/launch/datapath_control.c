@@ -47,6 +47,8 @@ static void put_flow(struct datapath *dp, struct control_text *t,
 	if (f->who.pid)
 		control_text_put(t, ",\"pid\":%u", f->who.pid);
 	control_text_member(t, "program", f->who.name);
+	if (f->publish)
+		control_text_put(t, ",\"rule\":\"publish:%u\"", f->publish);
 	if (f->rule) {
 		control_text_member(t, "rule",
 		                    policy_rule_text(dp->policy, f->rule));

@@ -392,9 +392,6 @@ int publishes_add(struct publishes *p, int datapath,
 		return error_set(err, -E2BIG,
 		                 "more than %u ports cannot be published",
 		                 FLOW_PUBLISH_MAX / 2);
-	if (spec->udp)
-		return error_set(err, -EOPNOTSUPP,
-		                 "--publish of UDP is not here yet");
 	rc = bind_all(p, spec, all, err);
 	for (uint16_t i = 0; !rc && i < spec->count; i++) {
 		rc = hand_over(datapath, &all[i]);

@@ -59,7 +59,7 @@ static void on_found(void *user, const struct sock_diag_listener *found)
 
 static int look(struct link_listeners *l)
 {
-	static const uint8_t protos[] = {IP_PROTO_TCP};
+	static const uint8_t protos[] = {IP_PROTO_TCP, IP_PROTO_UDP};
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		struct search s = {l, protos[i]};

@@ -105,6 +105,64 @@ time.sleep(60)'
 	done
 }
 
+# udp_client WHERE FAMILY ADDRESS [SOURCE-PORT] - what a connected socket hears
+udp_client()
+{
+	"$1" /usr/bin/python3 -c '
+import socket, sys
+s = socket.socket(getattr(socket, sys.argv[1]), socket.SOCK_DGRAM)
+s.settimeout(2)
+if len(sys.argv) > 3: s.bind(("", int(sys.argv[3])))
+s.connect((sys.argv[2], 5353))
+for n in (1, 1400, 30000):
+    s.send(b"a" * n)
+    if s.recv(65536) != b"A" * n: sys.exit("wrong")
+print("answered")' "${@:2}" 2>&1
+}
+
+udp_answers()
+{
+	[ "$(udp_client "$@")" = answered ]
+}
+
+@test "datagrams to a published port, and their answers" {
+	local way
+
+	cat >upper.py <<-'PY'
+		import socket
+		s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+		s.bind(("::", 53))
+		while True:
+		    data, at = s.recvfrom(65536)
+		    print(len(data), at[0], at[1], flush=True)
+		    s.sendto(data.upper(), at)
+	PY
+	for way in $(link_ways); do
+		echo "# $way"
+		# the answer to who wrote to an address comes from that one
+		publish "$way" -p 5353:53/udp --log log -- sh -c \
+			'sleep 1; exec python3 upper.py'
+		eventually in_host ss -Hlun 'sport = :5353'
+		run udp_client in_host AF_INET 127.0.0.1
+		[[ $output == *ConnectionRefused* ]]
+		eventually udp_answers in_host AF_INET 127.0.0.1
+		udp_answers in_host AF_INET6 ::1
+		udp_answers in_host AF_INET 127.0.0.1 7777
+		grep -q '^30000 ::ffff:10.0.2.2 7777$' out
+		stop
+		check_log log
+		[ "$(grep -c '"event":"close".*"proto":"udp".*"rule":"publish:1"' log)" = 3 ]
+		rm log
+		publish "$way" -p 0.0.0.0:5353:53/udp -- python3 upper.py
+		eventually udp_answers in_net AF_INET "$HOST4" 7777
+		grep -q "^1400 ::ffff:$NET4 7777\$" out
+		udp_answers in_host AF_INET "$HOST4"
+		udp_answers in_host AF_INET 127.0.0.2
+		stop
+	done
+}
+
 opens()
 {
 	in_host bash -c "exec 9<>/dev/tcp/$1/$2" 2>/dev/null

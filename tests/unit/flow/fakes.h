@@ -34,6 +34,8 @@ struct fake {
 	/* published ports */
 	int publish_opens, publish_closes, listening, adopts, watches;
 	int publish_rc, watch_rc;
+	struct endpoint clients[64];
+	uint32_t client_slots[64], nclients, client_closes;
 	int app_opens, app_open_rc, app_in_use;
 	struct flow_id app_id;
 	struct tuple app_tuple;
@@ -195,6 +197,11 @@ static inline void fk_close(void *user, struct flow_host_part *part, bool reset)
 {
 	struct fake *k = user;
 
+	if (part->kind == HOST_UDP_CLIENT) { /* the socket is the port's */
+		part->kind = HOST_NONE;
+		k->client_closes++;
+		return;
+	}
 	assert_true(part->fd >= 0);
 	part->fd = -1;
 	k->open_fds--;
@@ -251,7 +258,37 @@ static inline int fk_watch(void *user, struct flow_id id,
 	return k->watch_rc;
 }
 
+static inline int fk_udp_adopt(void *user, struct flow_host_part *part,
+                               uint32_t slot, const struct endpoint *client,
+                               const struct addr *local)
+{
+	struct fake *k = user;
+
+	(void)local;
+	if (k->watch_rc)
+		return k->watch_rc;
+	part->kind = HOST_UDP_CLIENT;
+	part->client = k->nclients;
+	k->client_slots[k->nclients] = slot;
+	k->clients[k->nclients++] = *client;
+	k->adopts++;
+	return 0;
+}
+
+static inline bool fk_udp_is_client(void *user,
+                                    const struct flow_host_part *part,
+                                    uint32_t slot,
+                                    const struct endpoint *client)
+{
+	struct fake *k = user;
+
+	return k->client_slots[part->client] == slot &&
+	       endpoint_equal(&k->clients[part->client], client);
+}
+
 static const struct host_ops fake_host = {
+	.udp_adopt = fk_udp_adopt,
+	.udp_is_client = fk_udp_is_client,
 	.tcp_connect = fk_connect,
 	.tcp_write = fk_write,
 	.tcp_peek = fk_peek,

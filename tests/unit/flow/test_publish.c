@@ -12,10 +12,11 @@ static void start(void)
 }
 
 /* Publishes a port of the app; the slot. */
-static uint32_t publish(uint32_t id, const char *at, uint16_t app_port)
+static uint32_t publish_as(uint8_t proto, uint32_t id, const char *at,
+                           uint16_t app_port)
 {
 	struct flow_publish p = {
-		.id = id, .proto = IP_PROTO_TCP, .app_port = app_port};
+		.id = id, .proto = proto, .app_port = app_port};
 	size_t before = flow_publish_count(k.ft);
 	uint32_t slot = 0;
 
@@ -25,6 +26,11 @@ static uint32_t publish(uint32_t id, const char *at, uint16_t app_port)
 	while (flow_publish_next(k.ft, &slot)->id != id)
 		;
 	return slot - 1;
+}
+
+static uint32_t publish(uint32_t id, const char *at, uint16_t app_port)
+{
+	return publish_as(IP_PROTO_TCP, id, at, app_port);
 }
 
 static int arrive(uint32_t slot, const char *addr, uint16_t port)
@@ -200,6 +206,73 @@ static void bounds_refuse_and_recover(void **state)
 	fake_fini(&k);
 }
 
+static void say(uint32_t slot, const char *addr, uint16_t port)
+{
+	struct endpoint client = ep(addr, port);
+	struct addr local = ep("192.0.2.1", 0).addr;
+
+	flow_host_client(k.ft, slot, &client, &local, "question", 8, 0, k.now);
+}
+
+static void datagrams_find_their_client(void **state)
+{
+	struct tuple t = tup(53, "198.51.100.7", 40000);
+	uint32_t slot;
+
+	(void)state;
+	start();
+	slot = publish_as(IP_PROTO_UDP, 7, "0.0.0.0", 53);
+	say(slot, "198.51.100.7", 40000); /* nobody listens */
+	assert_int_equal(k.delivered, 0);
+	flow_publish_set_listening(k.ft, slot, true);
+	say(slot, "198.51.100.7", 40000);
+	say(slot, "198.51.100.7", 40000);
+	assert_int_equal(k.delivered, 2);
+	assert_int_equal(k.adopts, 1);
+	assert_true(endpoint_equal(&k.last_tuple.app, &t.app));
+	assert_true(endpoint_equal(&k.last_tuple.host, &t.host));
+	/* the answer goes by the same flow, and no rule is asked */
+	fake_allow(&k, "192.0.2.1");
+	flow_policy_changed(k.ft, k.now);
+	assert_int_equal(flow_udp_send(k.ft, &t, 0, "answer", 6, 0, k.now), 0);
+	assert_int_equal(flow_stats(k.ft)->live, 1);
+	fake_fini(&k);
+}
+
+/* Two clients of the loopback with one port are shown with two, each always
+ * with the same. */
+static void datagrams_by_the_gateway_do_not_cross(void **state)
+{
+	struct tuple first, second;
+	uint32_t slot;
+
+	(void)state;
+	start();
+	slot = publish_as(IP_PROTO_UDP, 7, "127.0.0.1", 53);
+	flow_publish_set_listening(k.ft, slot, true);
+	say(slot, "127.0.0.1", 5000);
+	first = k.last_tuple;
+	say(slot, "127.0.0.2", 5000);
+	second = k.last_tuple;
+	assert_int_not_equal(first.host.port, second.host.port);
+	assert_true(addr_equal(&first.host.addr, &second.host.addr));
+	for (int i = 0; i < 3; i++) {
+		say(slot, "127.0.0.1", 5000);
+		assert_true(endpoint_equal(&k.last_tuple.host, &first.host));
+		say(slot, "127.0.0.2", 5000);
+		assert_true(endpoint_equal(&k.last_tuple.host, &second.host));
+	}
+	assert_int_equal(k.adopts, 2);
+	/* removed: who was there goes on, nobody else comes */
+	flow_publish_remove(k.ft, 7);
+	say(slot, "127.0.0.1", 5000);
+	assert_int_equal(k.delivered, 9);
+	say(slot, "127.0.0.3", 5001);
+	assert_int_equal(k.delivered, 9);
+	fake_fini(&k);
+	assert_int_equal(k.client_closes, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +282,8 @@ int main(void)
 		cmocka_unit_test(gateway_ports_do_not_collide),
 		cmocka_unit_test(removal_leaves_flows_alone),
 		cmocka_unit_test(bounds_refuse_and_recover),
+		cmocka_unit_test(datagrams_find_their_client),
+		cmocka_unit_test(datagrams_by_the_gateway_do_not_cross),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
