@@ -110,10 +110,6 @@ static int publish_all(struct monitor *m)
 
 	m->publishes.no_ip4 = c->ip6_only;
 	m->publishes.no_ip6 = c->ip4_only;
-	if (c->npublish && m->kind == MONITOR_SOCKETS)
-		rc = error_set(&err, -EOPNOTSUPP,
-		               "--publish is not here yet with frontend "
-		               "sockets; write --frontend=link");
 	for (size_t i = 0; !rc && i < c->npublish; i++)
 		rc = publishes_add(&m->publishes, m->datapath_fd,
 		                   &c->publish[i], &err);

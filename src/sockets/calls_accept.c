@@ -134,7 +134,7 @@ static int64_t hand_out(struct sockets *s, struct call *c, struct sock *l,
 			return rc;
 		}
 	}
-	if (sk->filler &&
+	if (sk->filler && !inward_is(sk) &&
 	    recv(sk->app_fd, s->scratch, sk->filler, MSG_DONTWAIT) > 0)
 		sk->filler = 0;
 	rc = fcntl(sk->app_fd, F_SETFL,
@@ -147,13 +147,17 @@ static int64_t hand_out(struct sockets *s, struct call *c, struct sock *l,
 	if (number < 0)
 		return r;
 	listener_drop(s, sk);
-	sk->state = SK_PAIRED;
 	sk->flags |= SK_F_TOLD;
-	/* closed before it was accepted: nothing tells when this one is */
-	if (!sk_from_ref(s, sk->mate))
-		sk_orphan(s, sk);
 	sk_note_holder(sk, c->tid, number);
-	sk_release_app_end(s, sk);
+	if (inward_is(sk)) {
+		inward_accepted(s, sk, now);
+	} else {
+		sk->state = SK_PAIRED;
+		/* closed before it was accepted: nothing tells when this is */
+		if (!sk_from_ref(s, sk->mate))
+			sk_orphan(s, sk);
+		sk_release_app_end(s, sk);
+	}
 	/* a place in the queue is free: connects may wait for it */
 	if (l->held_head != SK_NONE)
 		sk_wake(s, l, now);

@@ -75,6 +75,7 @@ int64_t call_bind(struct sockets *s, struct call *c, struct sock *sk)
 		return rc;
 	if (sk->flags & SK_F_BOUND || sk->state != SK_IDLE)
 		return -EINVAL;
+	inward_changed(s);
 	return inside_bind(s, sk, &at);
 }
 
@@ -105,5 +106,6 @@ int64_t call_listen(struct sockets *s, struct call *c, struct sock *sk)
 	if (rc < 0)
 		return -ENOBUFS;
 	sk->state = SK_LISTEN;
+	inward_changed(s);
 	return 0;
 }

@@ -188,9 +188,15 @@ static int send_one(struct sockets *s, struct sock *sk,
 	struct tuple t = {.app = from->from, .host = *to};
 	struct sock *target;
 
-	if (!inside_is_own(s, &to->addr) || inside_is_resolver(s, to))
+	if (!inside_is_own(s, &to->addr) || inside_is_resolver(s, to)) {
+		/* the answer of a server on loopback alone (inward.c) */
+		if (inside_is_loopback(&t.app.addr) &&
+		    !inside_is_resolver(s, to))
+			t.app.addr = addr_is_ip4(&to->addr) ? s->config.app4
+			                                    : s->config.app6;
 		return flow_udp_send(s->ft, &t, sk_ref(s, sk), data, len,
 		                     segment_len, now);
+	}
 	target = inside_find(s, SK_DGRAM, to, &from->from);
 	if (target) {
 		datagram_arrive(s, target, from, data, len, now);

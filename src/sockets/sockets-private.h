@@ -221,6 +221,7 @@ struct sockets {
 	uint32_t pairs_at;   /* look at the paired when so many are in use */
 	uint32_t nqueued;    /* sockets in listeners' queues */
 	int64_t look_at;     /* are their listeners alive? next time */
+	int64_t inward_at;   /* which published ports are open? next time */
 
 	struct held *held;
 	uint32_t held_free;
@@ -458,6 +459,23 @@ void listeners_run(struct sockets *s, int64_t now);
 void listener_close(struct sockets *s, struct sock *sk);
 /* listener_drop() - a queued socket leaves its listener */
 void listener_drop(struct sockets *s, struct sock *sk);
+
+/* --- inward.c: clients of published ports --------------------------------- */
+/* as frontend_ops.tcp_open */
+int inward_open(void *user, struct flow_id id, const struct tuple *t,
+                uint64_t *app_ref, int64_t now);
+/* inward_is() - waits in a listener's queue, and its flow is the host's */
+bool inward_is(const struct sock *sk);
+/* inward_reset() - the client went before it was accepted */
+void inward_reset(struct sock *sk);
+/* inward_accepted() - the app has its end now: bytes may move */
+void inward_accepted(struct sockets *s, struct sock *sk, int64_t now);
+/* inward_datagram() - who takes what a client sent first; NULL: nobody */
+struct sock *inward_datagram(struct sockets *s, const struct tuple *t);
+/* inward_changed() - a port of the app was opened or closed */
+void inward_changed(struct sockets *s);
+int64_t inward_deadline(const struct sockets *s);
+void inward_run(struct sockets *s, int64_t now);
 
 /* --- relay.c -------------------------------------------------------------- */
 void relay_start(struct sockets *s, struct sock *sk, int64_t now);

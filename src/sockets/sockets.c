@@ -103,6 +103,8 @@ static void on_reset(void *user, uint64_t app_ref, int err, int64_t now)
 	struct sockets *s = user;
 	struct sock *sk = sk_from_ref(s, app_ref);
 
+	if (sk && inward_is(sk))
+		inward_reset(sk);
 	if (!sk || sk->state != SK_RELAY)
 		return;
 	sk->flow.gen = 0; /* the flow is gone */
@@ -119,6 +121,10 @@ static void on_datagram(void *user, uint64_t app_ref, const struct tuple *t,
 	struct origin from = {t->host, 64, 0};
 	const uint8_t *at = data;
 
+	if (!app_ref) {
+		sk = inward_datagram(s, t);
+		app_ref = sk ? sk_ref(s, sk) : 0;
+	}
 	if (!sk || sk->kind != SK_DGRAM || sk->local.port != t->app.port)
 		return;
 	if (sk->flags & SK_F_CONNECTED && !endpoint_equal(&sk->peer, &t->host))
@@ -170,6 +176,7 @@ static void on_echo(void *user, uint64_t app_ref, const struct tuple *t,
 const struct frontend_ops *sockets_frontend_ops(void)
 {
 	static const struct frontend_ops ops = {
+		.tcp_open = inward_open,
 		.tcp_connected = on_connected,
 		.tcp_refused = on_refused,
 		.tcp_readable = on_readable,
@@ -376,7 +383,8 @@ int64_t sockets_deadline(void *user)
 	/* what flow reset at the end of the turn closes in the next one */
 	if (s->more_head != SK_NONE || s->ndeferred)
 		return 0;
-	return MIN(wheel_next(&s->wheel), s->nqueued ? s->look_at : TIME_NEVER);
+	return MIN(MIN(wheel_next(&s->wheel), inward_deadline(s)),
+	           s->nqueued ? s->look_at : TIME_NEVER);
 }
 
 void sockets_run(void *user, int64_t now)
@@ -386,6 +394,7 @@ void sockets_run(void *user, int64_t now)
 	relay_more(s, now);
 	held_run(s, now);
 	listeners_run(s, now);
+	inward_run(s, now);
 }
 
 void sockets_turn_end(void *user, int64_t now)

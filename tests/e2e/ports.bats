@@ -23,11 +23,6 @@ setup()
 	for_everybody
 }
 
-link_ways()
-{
-	ways | grep -v sockets
-}
-
 # publish WAY OPTION... -- CMD... - in the background, its output in ./out
 publish()
 {
@@ -53,7 +48,7 @@ fetches()
 	local way
 
 	echo hello >page
-	for way in $(link_ways); do
+	for way in $(ways_and_bare); do
 		echo "# $way"
 		publish "$way" -p 8080:80 -p $HOST4:8081:80 \
 			-p "[$HOST6]:8081:80" --log log -- \
@@ -79,7 +74,7 @@ fetches()
 @test "while nobody listens inside, clients are refused" {
 	local way round # `run` has an i of its own
 
-	for way in $(link_ways); do
+	for way in $(ways_and_bare); do
 		echo "# $way"
 		publish "$way" -p 8080:80 -- python3 -c '
 import os, socket, time
@@ -138,7 +133,7 @@ udp_answers()
 		    print(len(data), at[0], at[1], flush=True)
 		    s.sendto(data.upper(), at)
 	PY
-	for way in $(link_ways); do
+	for way in $(ways_and_bare); do
 		echo "# $way"
 		# the answer to who wrote to an address comes from that one
 		publish "$way" -p 5353:53/udp --log log -- sh -c \
