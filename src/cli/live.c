@@ -5,9 +5,11 @@
 #include "cli/sandboxes.h"
 #include "control/text.h"
 #include "launch/launch.h"
+#include "launch/publish.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- allow, deny ---------------------------------------------------------- */
@@ -75,6 +77,92 @@ int cli_live_allow(struct cli *c)
 int cli_live_deny(struct cli *c)
 {
 	return change(c, POLICY_DENY);
+}
+
+/* --- publish, unpublish --------------------------------------------------- */
+
+static void tell_published(void *user, struct json_object *o)
+{
+	struct json_object *list, *p;
+	char host[80], proto[8];
+
+	(void)user;
+	if (!json_object_object_get_ex(o, "published", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		p = json_object_array_get_idx(list, i);
+		printf("publish:%lld %s/%s -> %lld\n",
+		       (long long)answer_number(p, "number"),
+		       answer_text(p, "host", host, sizeof(host)),
+		       answer_text(p, "proto", proto, sizeof(proto)),
+		       (long long)answer_number(p, "port"));
+	}
+}
+
+int cli_live_publish(struct cli *c)
+{
+	const struct sandbox_config *k = &c->config;
+	struct control_client client;
+	struct error err = {0};
+	int rc;
+
+	if (c->nwords != 1 || !k->npublish) {
+		error_set(&err, -EINVAL, "write postern publish %s",
+		          c->verb->usage);
+		return cli_fail(&err);
+	}
+	rc = sandbox_connect(c->words[0], &client, &err);
+	if (rc < 0)
+		return cli_fail(&err);
+	for (size_t i = 0; i < k->npublish && !rc; i++) {
+		char port[PUBLISH_TEXT_MAX], members[PUBLISH_TEXT_MAX + 16];
+
+		snprintf(members, sizeof(members), ",\"port\":\"%s\"",
+		         publish_format(&k->publish[i], port));
+		rc = sandbox_ask(&client, CONTROL_PUBLISH, members, NULL,
+		                 tell_published, NULL, &err);
+	}
+	control_disconnect(&client);
+	return rc < 0 ? cli_fail(&err) : 0;
+}
+
+int cli_live_unpublish(struct cli *c)
+{
+	struct control_client client;
+	struct error err = {0};
+	int rc = 0;
+
+	if (c->nwords < 2)
+		rc = error_set(&err, -EINVAL, "write postern unpublish %s",
+		               c->verb->usage);
+	if (!rc)
+		rc = sandbox_connect(c->words[0], &client, &err);
+	if (rc < 0)
+		return cli_fail(&err);
+	for (size_t i = 1; i < c->nwords && !rc; i++) {
+		const char *word = c->words[i];
+		char members[48];
+		char *end;
+		long n;
+
+		/* as the log and info spell it, or the number alone */
+		if (!strncmp(word, "publish:", 8))
+			word += 8;
+		n = strtol(word, &end, 10);
+		if (end == word || *end || n < 1 || n > INT32_MAX) {
+			rc = error_set(&err, -EINVAL,
+			               "%s: not a number; postern info %s "
+			               "tells them",
+			               c->words[i], c->words[0]);
+			break;
+		}
+		snprintf(members, sizeof(members), ",\"number\":%ld", n);
+		rc = sandbox_ask(&client, CONTROL_UNPUBLISH, members, NULL,
+		                 NULL, NULL, &err);
+	}
+	control_disconnect(&client);
+	return rc < 0 ? cli_fail(&err) : 0;
 }
 
 /* --- wait, kill ----------------------------------------------------------- */

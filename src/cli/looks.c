@@ -85,11 +85,34 @@ static struct json_object *inner(struct json_object *line, const char *key)
 	return json_object_object_get_ex(line, key, &o) ? o : line;
 }
 
+/* "127.0.0.1:8080->80, 2 more"; "-": none */
+static const char *format_ports(struct json_object *o, char *buf, size_t len)
+{
+	struct json_object *list, *p;
+	char host[80], proto[8], more[40] = "";
+	size_t n = 0;
+
+	if (json_object_object_get_ex(o, "published", &list) &&
+	    json_object_is_type(list, json_type_array))
+		n = json_object_array_length(list);
+	if (!n)
+		return "-";
+	p = json_object_array_get_idx(list, 0);
+	if (n > 1)
+		snprintf(more, sizeof(more), ", %zu more", n - 1);
+	answer_text(p, "proto", proto, sizeof(proto));
+	snprintf(buf, len, "%s->%lld%s%s",
+	         answer_text(p, "host", host, sizeof(host)),
+	         (long long)answer_number(p, "port"),
+	         strcmp(proto, "udp") ? "" : "/udp", more);
+	return buf;
+}
+
 /* --- ps ------------------------------------------------------------------- */
 
 static void add_sandbox(void *user, struct json_object *o)
 {
-	char id[64], age[32], how[32], command[64], pid[32];
+	char id[64], age[32], how[32], command[64], pid[32], ports[128];
 	struct json_object *stats;
 	int64_t flows = 0;
 
@@ -99,11 +122,12 @@ static void add_sandbox(void *user, struct json_object *o)
 		        answer_number(stats, "icmp");
 	answer_text(o, answer_has(o, "frontend") ? "frontend" : "network", how,
 	            sizeof(how));
-	table_add(user, "%s\t%s\t%s\t%s\t%" PRId64 "\t%s",
+	table_add(user, "%s\t%s\t%s\t%s\t%" PRId64 "\t%s\t%s",
 	          answer_text(o, "sandbox", id, sizeof(id)),
 	          answer_text(o, "command_pid", pid, sizeof(pid)),
 	          format_age(answer_number(o, "uptime_ms"), age, sizeof(age)),
-	          how, flows, format_command(o, command, sizeof(command)));
+	          how, flows, format_ports(o, ports, sizeof(ports)),
+	          format_command(o, command, sizeof(command)));
 }
 
 struct asking {
@@ -124,8 +148,8 @@ static void ask_info(void *user, struct control_client *client)
 
 int cli_ps(struct cli *c)
 {
-	static const char *const heads[] = {"ID",       "PID",   "UP",
-	                                    "FRONTEND", "FLOWS", "COMMAND"};
+	static const char *const heads[] = {
+		"ID", "PID", "UP", "FRONTEND", "FLOWS", "PORTS", "COMMAND"};
 	struct table t = {.heads = heads,
 	                  .ncolumns = ARRAY_SIZE(heads),
 	                  .right = 1u << 1 | 1u << 2 | 1u << 4};
@@ -144,6 +168,24 @@ int cli_ps(struct cli *c)
 }
 
 /* --- info ----------------------------------------------------------------- */
+
+static void print_published(struct json_object *o)
+{
+	struct json_object *list, *p;
+	char host[80], proto[8];
+
+	if (!json_object_object_get_ex(o, "published", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		p = json_object_array_get_idx(list, i);
+		printf("%-9s publish:%lld %s/%s -> %lld\n", "port",
+		       (long long)answer_number(p, "number"),
+		       answer_text(p, "host", host, sizeof(host)),
+		       answer_text(p, "proto", proto, sizeof(proto)),
+		       (long long)answer_number(p, "port"));
+	}
+}
 
 static void print_info(void *user, struct json_object *o)
 {
@@ -166,6 +208,7 @@ static void print_info(void *user, struct json_object *o)
 	printf("%-9s %s\n", "up",
 	       format_age(answer_number(o, "uptime_ms"), text, sizeof(text)));
 	printf("%-9s %s\n", "command", format_command(o, text, sizeof(text)));
+	print_published(o);
 	if (!json_object_object_get_ex(o, "stats", &stats))
 		return;
 	printf("%-9s %" PRId64 " tcp, %" PRId64 " udp, %" PRId64 " icmp\n",

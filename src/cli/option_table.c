@@ -92,9 +92,9 @@ const struct option postern_options[] = {
 	ROW("ipv6-only", '6', OPTION_BOOL, ON_DO, NAMES, NET, NULL, NULL,
             "no IPv4 inside", .set = set_ip6_only),
 
-	ROW("publish", 'p', OPTION_VALUE, ON_DO, PORTS, MAIN | ENV | LIST | NET,
-            "PORT", NULL, "clients of the host reach PORT inside",
-            .set = set_publish),
+	ROW("publish", 'p', OPTION_VALUE, ON_DO | OPTION_LIVE_PUBLISH, PORTS,
+            MAIN | ENV | LIST | NET, "PORT", NULL,
+            "clients of the host reach PORT inside", .set = set_publish),
 
 	ROW("map-root", 0, OPTION_BOOL, ON_DO, PROGRAM, MAIN, NULL, NULL,
             "CMD is root in its own namespaces", AT(config.map_root)),

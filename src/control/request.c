@@ -14,10 +14,11 @@
 #define DEPTH_MAX 4
 
 static const char *const verb_names[] = {
-	[CONTROL_INFO] = "info",   [CONTROL_FLOWS] = "flows",
-	[CONTROL_RULES] = "rules", [CONTROL_STATS] = "stats",
-	[CONTROL_ALLOW] = "allow", [CONTROL_DENY] = "deny",
-	[CONTROL_WAIT] = "wait",   [CONTROL_KILL] = "kill",
+	[CONTROL_INFO] = "info",       [CONTROL_FLOWS] = "flows",
+	[CONTROL_RULES] = "rules",     [CONTROL_STATS] = "stats",
+	[CONTROL_ALLOW] = "allow",     [CONTROL_DENY] = "deny",
+	[CONTROL_WAIT] = "wait",       [CONTROL_KILL] = "kill",
+	[CONTROL_PUBLISH] = "publish", [CONTROL_UNPUBLISH] = "unpublish",
 };
 static_assert(ARRAY_SIZE(verb_names) == CONTROL_VERBS, "one name a verb");
 
@@ -144,14 +145,14 @@ static int take_verb(struct json_object *o, struct control_request *r,
 	                 near ? "nothing is called \"%s\"; did you mean %s?"
 	                      : "nothing is called \"%s\"; there are info, "
 	                        "flows, rules, stats, allow, deny, wait, "
-	                        "kill%s",
+	                        "kill, publish, unpublish%s",
 	                 name, near ? near : "");
 }
 
 static int take_arguments(struct json_object *o, struct control_request *r,
                           struct error *err)
 {
-	const char *target;
+	const char *target, *port;
 	int64_t v;
 	int rc;
 
@@ -167,6 +168,18 @@ static int take_arguments(struct json_object *o, struct control_request *r,
 		rc = take_integer(o, "signal", 1, 64, &v, err);
 		r->signal = rc == 1 ? SIGTERM : (int)v;
 		return MIN(rc, 0);
+	case CONTROL_PUBLISH:
+		port = take_string(o, "port", sizeof(r->port) - 1, err);
+		if (!port)
+			return -EINVAL;
+		memcpy(r->port, port, strlen(port) + 1);
+		return 0;
+	case CONTROL_UNPUBLISH:
+		rc = take_integer(o, "number", 1, INT32_MAX, &v, err);
+		if (rc == 1)
+			return error_set(err, -EINVAL, "\"number\" is missing");
+		r->number = rc ? 0 : (uint32_t)v;
+		return rc;
 	case CONTROL_INFO:
 	case CONTROL_FLOWS:
 	case CONTROL_RULES:
@@ -177,18 +190,40 @@ static int take_arguments(struct json_object *o, struct control_request *r,
 	return 0;
 }
 
+/* The member that a verb has beside those of all; NULL: none. */
+static const char *own_key(enum control_verb verb)
+{
+	switch (verb) {
+	case CONTROL_ALLOW:
+	case CONTROL_DENY:
+		return "target";
+	case CONTROL_KILL:
+		return "signal";
+	case CONTROL_PUBLISH:
+		return "port";
+	case CONTROL_UNPUBLISH:
+		return "number";
+	case CONTROL_INFO:
+	case CONTROL_FLOWS:
+	case CONTROL_RULES:
+	case CONTROL_STATS:
+	case CONTROL_WAIT:
+		break;
+	}
+	return NULL;
+}
+
 /* What is not understood is not ignored: it may have been meant to narrow. */
 static int check_keys(struct json_object *o, const struct control_request *r,
                       struct error *err)
 {
-	bool target = r->verb == CONTROL_ALLOW || r->verb == CONTROL_DENY;
+	const char *own = own_key(r->verb);
 
 	json_object_object_foreach(o, key, value)
 	{
 		(void)value;
 		if (!strcmp(key, "v") || !strcmp(key, "id") ||
-		    !strcmp(key, "do") || (target && !strcmp(key, "target")) ||
-		    (r->verb == CONTROL_KILL && !strcmp(key, "signal")))
+		    !strcmp(key, "do") || (own && !strcmp(key, own)))
 			continue;
 		return error_set(err, -EINVAL, "%s has no \"%.40s\"",
 		                 verb_names[r->verb], key);

@@ -20,8 +20,10 @@ enum control_verb {
 	CONTROL_DENY,
 	CONTROL_WAIT,
 	CONTROL_KILL,
+	CONTROL_PUBLISH,
+	CONTROL_UNPUBLISH,
 };
-#define CONTROL_VERBS 8u
+#define CONTROL_VERBS 10u
 const char *control_verb_name(enum control_verb verb);
 
 /* what JavaScript can tell */
@@ -33,6 +35,8 @@ struct control_request {
 	int64_t id;                          /* 0..CONTROL_ID_MAX */
 	char target[POLICY_TARGET_TEXT_MAX]; /* of ALLOW and DENY */
 	int signal;                          /* of KILL; 1..64 */
+	char port[128];                      /* of PUBLISH, as of -p */
+	uint32_t number;                     /* of UNPUBLISH; 1.. */
 };
 
 /*

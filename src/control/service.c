@@ -281,6 +281,26 @@ static void answer_info(struct control_service *s, struct client *c,
 	c->state = CLIENT_IDLE;
 }
 
+static void change_ports(struct control_service *s, struct client *c)
+{
+	struct error err = {0};
+	struct control_text t;
+	size_t start = c->out_len;
+	int rc;
+
+	begin_answer(c, &t);
+	if (c->request.verb == CONTROL_PUBLISH)
+		rc = s->ops.publish(s->ops.user, c->request.port, &t, &err);
+	else
+		rc = s->ops.unpublish(s->ops.user, c->request.number, &err);
+	if (rc < 0) {
+		c->out_len = start;
+		answer_error(c, &err);
+		return;
+	}
+	end_line(c, &t);
+}
+
 /* What no datapath is needed for; the rest is queued. */
 static void begin_request(struct control_service *s, struct client *c,
                           int64_t now)
@@ -306,6 +326,12 @@ static void begin_request(struct control_service *s, struct client *c,
 		}
 		begin_answer(c, &t);
 		end_line(c, &t);
+		return;
+	case CONTROL_PUBLISH:
+	case CONTROL_UNPUBLISH:
+		if (!s->ops.publish)
+			break;
+		change_ports(s, c);
 		return;
 	case CONTROL_ALLOW:
 	case CONTROL_DENY:

@@ -24,6 +24,14 @@ struct control_ops {
 	           const char *target);
 	/* signals CMD; 0 or a negative errno */
 	int (*kill)(void *user, int sig);
+	/*
+	 * publishes a port as -p would, and adds members that tell of it; ends
+	 * that for the one of this number. 0 or a negative errno with err set.
+	 * NULL: nothing can be published.
+	 */
+	int (*publish)(void *user, const char *port, struct control_text *t,
+	               struct error *err);
+	int (*unpublish)(void *user, uint32_t number, struct error *err);
 	/* adds members (,"key":value) that tell of this sandbox */
 	void (*info)(void *user, struct control_text *t, int64_t now);
 	void *user;

@@ -168,6 +168,8 @@ static int answer(struct datapath *dp, struct control_text *t,
 	case CONTROL_INFO:
 	case CONTROL_WAIT:
 	case CONTROL_KILL:
+	case CONTROL_PUBLISH:
+	case CONTROL_UNPUBLISH:
 		break;
 	}
 	return -EPROTO;

@@ -19,6 +19,8 @@
 
 /* of CMD's words, as info tells them */
 #define COMMAND_MAX 2048u
+/* of published ports, as info and publish tell them */
+#define PUBLISHED_TOLD 256u
 
 static const char *const network_names[] = {
 	[NETWORK_SANDBOX_PASSTHROUGH] = "sandbox-passthrough",
@@ -83,6 +85,58 @@ static void put_command(const struct monitor *m, struct control_text *t)
 	control_text_put(t, "]");
 }
 
+static void put_published(const struct published *p, struct control_text *t)
+{
+	char at[ENDPOINT_TEXT_MAX];
+
+	control_text_put(t, "{\"number\":%u,\"proto\":\"%s\",", p->id,
+	                 p->udp ? "udp" : "tcp");
+	control_text_put(t, "\"host\":\"%s\",\"port\":%u}",
+	                 endpoint_format(&p->host, at), p->app_port);
+}
+
+/* Those that were published last, since a line is not for thousands. */
+static void put_publishes(const struct publishes *all, size_t n,
+                          struct control_text *t)
+{
+	size_t first = all->n - MIN(all->n, MIN(n, PUBLISHED_TOLD));
+
+	control_text_put(t, ",\"published\":[");
+	for (size_t i = first; i < all->n; i++) {
+		if (i > first)
+			control_text_put(t, ",");
+		put_published(&all->list[i], t);
+	}
+	control_text_put(t, "]");
+}
+
+static int on_publish(void *user, const char *port, struct control_text *t,
+                      struct error *err)
+{
+	struct monitor *m = user;
+	struct publish_spec spec;
+	int rc = publish_parse(port, &spec, err);
+
+	if (!rc)
+		rc = publishes_add(&m->publishes, m->datapath_fd, &spec, err);
+	if (!rc)
+		put_publishes(&m->publishes, spec.count, t);
+	return rc;
+}
+
+static int on_unpublish(void *user, uint32_t number, struct error *err)
+{
+	struct monitor *m = user;
+	int rc = publishes_remove(&m->publishes, m->datapath_fd, number);
+
+	if (rc == -ENOENT)
+		return error_set(err, rc,
+		                 "nothing is published with the number %u; "
+		                 "postern info tells what is",
+		                 number);
+	return rc ? error_set(err, rc, "cannot tell the datapath: ") : 0;
+}
+
 static void on_info(void *user, struct control_text *t, int64_t now)
 {
 	struct monitor *m = user;
@@ -108,6 +162,8 @@ static void on_info(void *user, struct control_text *t, int64_t now)
 		                    m->kind == MONITOR_LINK ? "link"
 		                                            : "sockets");
 	put_command(m, t);
+	if (m->publishes.n)
+		put_publishes(&m->publishes, m->publishes.n, t);
 }
 
 /* The app shall not see the sockets of any sandbox, also where we have none. */
@@ -138,6 +194,8 @@ int monitor_control_open(struct monitor *m, struct error *err)
 	struct control_ops ops = {
 		.ask = m->kind == MONITOR_NONE ? NULL : on_ask,
 		.kill = on_kill,
+		.publish = m->kind == MONITOR_NONE ? NULL : on_publish,
+		.unpublish = m->kind == MONITOR_NONE ? NULL : on_unpublish,
 		.info = on_info,
 		.user = m,
 	};

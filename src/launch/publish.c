@@ -138,6 +138,23 @@ int publish_parse(const char *text, struct publish_spec *spec,
 	return 0;
 }
 
+char *publish_format(const struct publish_spec *spec,
+                     char buf[PUBLISH_TEXT_MAX])
+{
+	char addr[ADDR_TEXT_MAX], last[16] = "", at[ADDR_TEXT_MAX + 4] = "";
+	bool ip4 = addr_is_ip4(&spec->addr);
+
+	if (spec->has_addr)
+		snprintf(at, sizeof(at),
+		         ip4 ? "%s:" : "[%s]:", addr_format(&spec->addr, addr));
+	if (spec->count > 1)
+		snprintf(last, sizeof(last), "-%u",
+		         spec->app_port + spec->count - 1u);
+	snprintf(buf, PUBLISH_TEXT_MAX, "%s%u:%u%s/%s", at, spec->host_port,
+	         spec->app_port, last, spec->udp ? "udp" : "tcp");
+	return buf;
+}
+
 /* --- bound ------------------------------------------------------------------
  */
 

@@ -10,6 +10,11 @@
 _must_check_ int publish_parse(const char *text, struct publish_spec *spec,
                                struct error *err);
 
+/* publish_format() - as publish_parse() takes it; returns buf. */
+#define PUBLISH_TEXT_MAX 96
+char *publish_format(const struct publish_spec *spec,
+                     char buf[PUBLISH_TEXT_MAX]);
+
 /* struct published - one port of the host that leads inside */
 struct published {
 	uint32_t id;   /* of its rule, "publish:ID" */

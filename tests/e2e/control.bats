@@ -114,7 +114,7 @@ flow_of()
 			while :; do sleep .05; done'
 		run -0 ctl ps
 		[ "${#lines[@]}" = 3 ]
-		[[ ${lines[0]} =~ ^ID\ +PID\ +UP\ +FRONTEND\ +FLOWS\ +COMMAND$ ]]
+		[[ ${lines[0]} =~ ^ID\ +PID\ +UP\ +FRONTEND\ +FLOWS\ +PORTS\ +COMMAND$ ]]
 		[[ ${lines[1]} =~ ^one\ .*\ sleep\ 30$ ]]
 		[[ ${lines[2]} =~ ^two\ .*\ sh\ -c ]]
 		ctl ps --json >ps.json
@@ -331,6 +331,53 @@ assert flow["bytes_host_app"] == 5000, flow'
 	ended tough 143
 }
 
+@test "ports are published and closed while it runs" {
+	local way client
+
+	for way in $WAYS; do
+		echo "# $way"
+		start "$way" web -- /usr/bin/python3 -c '
+import socket, threading
+s = socket.create_server(("", 9000))
+def serve(c):
+    while data := c.recv(100): c.sendall(data.upper())
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()'
+		run -0 ctl publish web -p 9000 -p 0:9000
+		[ "${lines[0]}" = "publish:1 127.0.0.1:9000/tcp -> 9000" ]
+		[[ ${lines[1]} =~ ^publish:2\ 127.0.0.1:([0-9]+)/tcp\ -\>\ 9000$ ]]
+		[[ "$(ctl ps)" == *"127.0.0.1:9000->9000, 1 more"* ]]
+		[[ "$(ctl info web)" == *"port      publish:1 127.0.0.1:9000/tcp -> 9000"* ]]
+		eventually tcp_listens in_host "${BASH_REMATCH[1]}"
+		eventually tcp_listens in_host 9000
+		# a flow outlives the door that it came through
+		mkfifo say || :
+		in_host timeout 20 bash -c 'exec 9<>/dev/tcp/127.0.0.1/9000
+			echo one >&9; read -r a <&9; echo "$a"
+			read -r b <say; echo "$b" >&9; read -r c <&9; echo "$c"' \
+			>heard 3>&- &
+		client=$!
+		eventually grep -qx ONE heard
+		ctl flows web | grep -q publish:1
+		run -0 ctl unpublish web publish:1
+		run -1 in_host bash -c 'exec 9<>/dev/tcp/127.0.0.1/9000'
+		echo two >say
+		wait "$client"
+		cat heard
+		[ "$(<heard)" = $'ONE\nTWO' ]
+		run -125 ctl unpublish web 1
+		[[ $output == *"nothing is published with the number 1;"* ]]
+		run -125 ctl publish web -p 9000:9000 -p 2:2
+		[[ $output == *"127.0.0.1:2/tcp: ports below"* ]]
+		# those before it are there
+		eventually tcp_listens in_host 9000
+		run -125 ctl publish web -p nothing
+		ctl kill web
+		ended web 143
+		rm say
+	done
+}
+
 @test "every line is one of docs/control.schema.json" {
 	local way
 
@@ -349,9 +396,15 @@ time.sleep(30)'
 			'{"v":1,"do":"allow","target":"10.1.1.1"}' '{' \
 			'{"v":1,"do":"deny","target":"x y"}' \
 			'{"v":1,"do":"deny","target":"10.2.2.2"}' \
+			'{"v":1,"do":"publish","port":"0:7777"}' \
+			'{"v":1,"do":"publish","port":"0:7777/sctp"}' \
+			'{"v":1,"do":"info"}' \
+			'{"v":1,"do":"unpublish","number":1}' \
+			'{"v":1,"do":"unpublish","number":1}' \
 			'{"v":1,"do":"kill","signal":9}' >answers
 		ended lines 137
-		[ "$(wc -l <answers)" -ge 14 ]
+		[ "$(wc -l <answers)" -ge 19 ]
+		[ "$(grep -c '"published": \[' answers)" = 2 ]
 		check_schema "$TOP/docs/control.schema.json" answers
 	done
 	echo '{"v":1,"ok":true,"secret":1}' >answers

@@ -44,6 +44,9 @@ static void line_of(const char *line, size_t len)
 	FUZZ_CHECK((unsigned int)r.verb < CONTROL_VERBS);
 	FUZZ_CHECK(!r.has_id || (r.id >= 0 && r.id <= CONTROL_ID_MAX));
 	FUZZ_CHECK(strnlen(r.target, sizeof(r.target)) < sizeof(r.target));
+	FUZZ_CHECK(strnlen(r.port, sizeof(r.port)) < sizeof(r.port));
+	if (r.verb == CONTROL_UNPUBLISH)
+		FUZZ_CHECK(r.number > 0);
 	if (r.verb == CONTROL_KILL)
 		FUZZ_CHECK(r.signal >= 1 && r.signal <= 64);
 }

@@ -28,12 +28,17 @@ static void good_lines(void **state)
 	for (unsigned int i = 0; i < CONTROL_VERBS; i++) {
 		enum control_verb verb = (enum control_verb)i;
 		bool target = verb == CONTROL_ALLOW || verb == CONTROL_DENY;
+		const char *own = target ? ",\"target\":\"a.example:443\"" : "";
 		char line[128];
+
+		if (verb == CONTROL_PUBLISH)
+			own = ",\"port\":\"80\"";
+		if (verb == CONTROL_UNPUBLISH)
+			own = ",\"number\":3";
 
 		snprintf(line, sizeof(line),
 		         "{\"do\":\"%s\",\"v\":1,\"id\":%u%s}",
-		         control_verb_name(verb), i,
-		         target ? ",\"target\":\"a.example:443\"" : "");
+		         control_verb_name(verb), i, own);
 		assert_int_equal(parse(line, &r, &err), 0);
 		assert_int_equal(r.verb, verb);
 		assert_true(r.has_id);
@@ -85,7 +90,7 @@ static void bad_lines(void **state)
 		{"{\"v\":1,\"do\":null}", "\"do\" must be a string"},
 		{"{\"v\":1,\"do\":{}}", "\"do\" must be a string"},
 		{"{\"v\":1,\"do\":\"flow\"}", "did you mean flows?"},
-		{"{\"v\":1,\"do\":\"publishing\"}", "there are info"},
+		{"{\"v\":1,\"do\":\"advertise\"}", "there are info"},
 		{"{\"v\":1,\"do\":\"info\\u0000\"}", "NUL"},
 		{"{\"v\":1,\"do\":\"info\",\"x\":1}", "info has no \"x\""},
 		{"{\"v\":1,\"do\":\"info\",\"target\":\"a\"}",
@@ -102,6 +107,12 @@ static void bad_lines(void **state)
 	         "\"signal\" must"},
 		{"{\"v\":1,\"do\":\"kill\",\"signal\":true}",
 	         "\"signal\" must"},
+		{"{\"v\":1,\"do\":\"publish\"}", "\"port\" is missing"},
+		{"{\"v\":1,\"do\":\"publish\",\"number\":1}",
+	         "publish has no \"number\""},
+		{"{\"v\":1,\"do\":\"unpublish\"}", "\"number\" is missing"},
+		{"{\"v\":1,\"do\":\"unpublish\",\"number\":0}",
+	         "\"number\" must"},
 		{"{\"v\":1,\"id\":-1,\"do\":\"info\"}", "\"id\" must be"},
 		{"{\"v\":1,\"id\":\"7\",\"do\":\"info\"}", "\"id\" must be"},
 		{"{\"v\":1,\"id\":null,\"do\":\"info\"}", "\"id\" must be"},

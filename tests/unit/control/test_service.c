@@ -82,7 +82,8 @@ static const char *remove_all(struct world *w, char *command, size_t len)
 static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct control_ops ops = {on_ask, on_kill, on_info, w};
+	struct control_ops ops = {
+		.ask = on_ask, .kill = on_kill, .info = on_info, .user = w};
 	struct error err = {0};
 
 	snprintf(w->runtime, sizeof(w->runtime), "/tmp/postern-test.XXXXXX");

@@ -43,7 +43,8 @@ static void understood(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct error err = {0};
-		struct publish_spec s;
+		char text[PUBLISH_TEXT_MAX];
+		struct publish_spec s, again;
 		struct addr a = {{0}};
 
 		assert_int_equal(publish_parse(cases[i].text, &s, &err), 0);
@@ -55,6 +56,13 @@ static void understood(void **state)
 		assert_int_equal(s.app_port, cases[i].app);
 		assert_int_equal(s.count, cases[i].count);
 		assert_int_equal(s.udp, cases[i].udp);
+		/* as it is sent to a running sandbox */
+		publish_format(&s, text);
+		assert_int_equal(publish_parse(text, &again, &err), 0);
+		assert_true(addr_equal(&again.addr, &s.addr) &&
+		            again.host_port == s.host_port &&
+		            again.app_port == s.app_port &&
+		            again.count == s.count && again.udp == s.udp);
 	}
 }
 
