@@ -258,6 +258,8 @@ static void close_part(void *user, struct flow_host_part *part, bool reset)
 	    (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
 		setsockopt(part->fd, SOL_SOCKET, SO_LINGER, &hard,
 		           sizeof(hard));
+	else if (part->kind == HOST_TCP)
+		host_tcp_flush(part); /* unread bytes would make it an RST */
 	fd_close(&part->fd);
 }
 
