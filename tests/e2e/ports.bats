@@ -185,3 +185,73 @@ time.sleep(60)'
 	[ "${#lines[@]}" = 1 ]
 	[ ! -e ran ]
 }
+
+@test "two sandboxes publish the same port inside, and each answers" {
+	local way first
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		echo one >page
+		publish "$way" -p 8080:80 -- python3 -m http.server --bind :: 80
+		first=$PUBLISHED
+		eventually fetches in_host http://127.0.0.1:8080/page
+		mkdir -p other && echo two >other/page
+		publish "$way" -p 8081:80 -- \
+			python3 -m http.server --bind :: -d other 80
+		eventually fetches in_host http://127.0.0.1:8081/page
+		grep -qx two got
+		fetches in_host http://127.0.0.1:8080/page
+		grep -qx one got
+		stop
+		# the port of one that has ended is free, the other goes on
+		fetches in_host http://127.0.0.1:8080/page
+		shuts 127.0.0.1 8081
+		PUBLISHED=$first
+		stop
+	done
+}
+
+@test "1000 clients at once, each with an answer of its own" {
+	local way
+
+	cat >echo.py <<-'PY'
+		import asyncio
+		async def serve(r, w):
+		    w.write((await r.readline()).upper())
+		    await w.drain()
+		    await r.read()
+		    w.close()
+		async def main():
+		    s = await asyncio.start_server(serve, "0.0.0.0", 80, backlog=2000)
+		    await s.serve_forever()
+		asyncio.run(main())
+	PY
+	cat >clients.py <<-'PY'
+		import asyncio
+		async def one(n):
+		    r, w = await asyncio.open_connection("127.0.0.1", 8080)
+		    w.write(b"client %d\n" % n)
+		    assert await r.readline() == b"CLIENT %d\n" % n, n
+		    return r, w
+		async def main():
+		    held = await asyncio.gather(*(one(n) for n in range(1000)))
+		    for r, w in held:
+		        w.write_eof()
+		    for r, w in held:
+		        assert await r.read() == b""
+		        w.close()
+		    print(len(held), "answered")
+		asyncio.run(main())
+	PY
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p 8080:80 -- sh -c \
+			'ulimit -n 4096; exec python3 echo.py'
+		eventually opens 127.0.0.1 8080
+		run in_host sh -c \
+			'ulimit -n 4096; exec timeout 40 python3 clients.py'
+		echo "$output"
+		[ "$output" = "1000 answered" ]
+		stop
+	done
+}
