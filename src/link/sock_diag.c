@@ -91,12 +91,18 @@ int sock_diag_find(int fd, unsigned int ifindex, uint8_t proto,
 	return found->inode ? 0 : -ENOENT;
 }
 
+/* NLMSG_DATA() and NLMSG_NEXT() take the const away */
+static const void *behind(const struct nlmsghdr *n, size_t bytes)
+{
+	return (const uint8_t *)n + bytes;
+}
+
 static void put_listener(const struct nlmsghdr *n,
                          void (*found)(void *user,
                                        const struct sock_diag_listener *l),
                          void *user)
 {
-	const struct inet_diag_msg *msg = NLMSG_DATA(n);
+	const struct inet_diag_msg *msg = behind(n, NLMSG_HDRLEN);
 	struct sock_diag_listener l = {0};
 	size_t left = n->nlmsg_len - NLMSG_LENGTH(sizeof(*msg));
 	const struct nlattr *a = (const void *)(msg + 1);
@@ -129,11 +135,13 @@ static int take_dump(const void *buf, size_t len,
 {
 	const struct nlmsghdr *n = buf;
 
-	for (; NLMSG_OK(n, len); n = NLMSG_NEXT(n, len)) {
+	while (NLMSG_OK(n, len)) {
+		size_t step = MIN(NLMSG_ALIGN((size_t)n->nlmsg_len), len);
+
 		if (n->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (n->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *e = NLMSG_DATA(n);
+			const struct nlmsgerr *e = behind(n, NLMSG_HDRLEN);
 
 			return n->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) &&
 			                       e->error
@@ -143,6 +151,8 @@ static int take_dump(const void *buf, size_t len,
 		if (n->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
 		    n->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
 			put_listener(n, found, user);
+		len -= step;
+		n = behind(n, step);
 	}
 	return 1;
 }
