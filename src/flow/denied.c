@@ -34,17 +34,19 @@ static void say_unsaid(struct flow_table *ft)
 }
 
 /*
- * Was this one told already? Direct-mapped: two denials that share a place
- * push each other out and may be told again, within the limit of rate.
+ * Was this one told already? Places are in pairs, since one denial has two
+ * keys that may meet (is_news_of()); three that share a pair push each other
+ * out and may be told again, within the limit of rate.
  */
 static bool is_news(struct flow_table *ft, const void *key, size_t len)
 {
-	uint64_t h = siphash(&ft->key, key, len) | 1, *place;
+	uint64_t h = siphash(&ft->key, key, len) | 1, *pair;
 
-	place = &ft->denied.seen[(h >> 1) % DENIED_SLOTS];
-	if (*place == h)
+	pair = &ft->denied.seen[(h >> 1) % (DENIED_SLOTS / 2) * 2];
+	if (pair[0] == h || pair[1] == h)
 		return false;
-	*place = h;
+	pair[1] = pair[0];
+	pair[0] = h;
 	return true;
 }
 

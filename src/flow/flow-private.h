@@ -79,7 +79,7 @@ struct denied_names {
 
 /* struct denied - which denials were told already; oldest forgotten first */
 struct denied {
-	uint64_t seen[DENIED_SLOTS]; /* keyed hashes, 0: empty; direct-mapped */
+	uint64_t seen[DENIED_SLOTS]; /* keyed hashes, 0: empty; in pairs */
 	struct log_limit limit;
 	uint64_t unsaid; /* new denials held back by the limit */
 	struct denied_names names;

@@ -187,6 +187,6 @@ release" ]
 	grep -q 'foo is here' lib/foo/__init__.py
 	[[ $output = *"Successfully installed foo-1.0"* ]]
 	[[ $output != *postern* ]]
-	[[ $stderr =~ allowed\ index.example:80\ +[12]\ .*,\ by\ python3 ]]
+	[[ $stderr =~ allowed\ index.example:80\ +[0-9.]+\ +[12]\ .*,\ by\ python3 ]]
 	[[ $stderr =~ allow\ index.example:80/tcp\ +\#\ .*,\ by\ python3 ]]
 }
