@@ -28,6 +28,7 @@ enum cli_network {
 struct cli {
 	struct sandbox_config config;
 	struct config_host hosts[CONFIG_HOSTS_MAX];
+	struct door_spec doors[CONFIG_DOORS_MAX];
 	struct policy *policy;
 	const struct verb *verb;          /* NULL before the verb */
 	char **rest;                      /* CMD and its arguments */

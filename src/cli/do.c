@@ -235,6 +235,8 @@ static int settle(struct cli *c, struct error *err)
 	if (rc == 0)
 		rc = check_packets(c, err);
 	if (rc == 0)
+		rc = cli_settle_doors(c, err);
+	if (rc == 0)
 		rc = logs_open(c, err);
 	if (rc < 0)
 		return rc;

@@ -96,6 +96,16 @@ const struct option postern_options[] = {
             MAIN | ENV | LIST | NET, "PORT", NULL,
             "clients of the host reach PORT inside", .set = set_publish),
 
+	ROW("host-port", 0, OPTION_VALUE, ON_DO, PORTS, MAIN | ENV | LIST | NET,
+            "PORT", NULL, "CMD's own localhost:PORT is the host's",
+            .set = set_host_port),
+	ROW("forward", 'L', OPTION_VALUE, ON_DO, PORTS, ENV | LIST | NET, "SPEC",
+            NULL, "PORT:HOST:HOSTPORT: CMD's localhost:PORT leads there",
+            .set = set_forward),
+	ROW("host-unix", 0, OPTION_VALUE, ON_DO, PORTS, ENV | LIST | NET, "SPEC",
+            NULL, "PATH:PORT: CMD's localhost:PORT is the host's socket",
+            .set = set_host_unix),
+
 	ROW("map-root", 0, OPTION_BOOL, ON_DO, PROGRAM, MAIN, NULL, NULL,
             "CMD is root in its own namespaces", AT(config.map_root)),
 	ROW("no-filter", 0, OPTION_BOOL, ON_DO, PROGRAM, 0, NULL, NULL,
@@ -162,11 +172,6 @@ const struct option postern_options[] = {
             NULL, "version, frontends and features", AT(version)),
 
 	/* refused until a room enforces them; help says what to do instead */
-	ROW("host-port", 0, OPTION_VALUE, ON_DO, LATER, 0, "PORT", NULL,
-            "--allow 127.0.0.1:PORT opens it at the gateway, 10.0.2.2:PORT",
-            .set = NULL),
-	ROW("forward", 'L', OPTION_VALUE, ON_DO, LATER, 0, "SPEC", NULL,
-            "connect to the address itself", .set = NULL),
 	ROW("upstream", 'x', OPTION_VALUE, ON_DO, LATER, 0, "URL", NULL,
             "set the program's own proxy variables", .set = NULL),
 	ROW("outbound-addr", 0, OPTION_VALUE, ON_DO, LATER, 0, "ADDRESS", NULL,

@@ -52,7 +52,9 @@ struct flow {
 	uint32_t pend_next;
 	int64_t last_ns;  /* last datagram; lists are ordered by it */
 	uint32_t pin;     /* held of policy's, or 0 */
-	uint32_t publish; /* FLOW_F_INWARD: the id of what it came through */
+	/* FLOW_F_INWARD: the id of what it came through; else of the door
+	 * that it goes by, or 0 */
+	uint32_t way;
 	/* FLOW_DNS_TCP: index of its struct dns_tcp; FLOW_TCP: of its struct
 	 * hold + 1, or 0 */
 	uint32_t service;
@@ -103,6 +105,7 @@ struct flow_watch {
 	uint64_t pkts_app_host, pkts_host_app; /* datagrams */
 	uint32_t rule;
 	uint32_t publish; /* id, of a flow that a client opened; else 0 */
+	uint32_t door;    /* id, of a flow that goes by one; else 0 */
 	/* the line of its opening waits for the process; 0: it is written */
 	uint64_t asked;
 	const char *reason; /* of the answer, while asked */
@@ -133,6 +136,7 @@ struct flow_table {
 	struct denied denied;
 	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */
 	struct endpoint judged_host;
+	uint32_t judged_door;    /* its id, or 0 */
 	struct flow_watch *watch; /* by slot; NULL: no log */
 	struct who_waits *waits;
 	uint16_t echo_seq;  /* of the request that is judged right now */
@@ -143,6 +147,8 @@ struct flow_table {
 	struct publish *publishes; /* FLOW_PUBLISH_MAX */
 	uint32_t publish_end;      /* slots from here on were never used */
 	size_t npublished;
+	struct flow_door *doors; /* FLOW_DOORS_MAX */
+	size_t ndoors;
 	struct holds *holds; /* NULL: names are not looked at */
 	int64_t now_ns;      /* of the last turn: for limits of rate only */
 	bool closed;
@@ -188,6 +194,11 @@ enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
 /* flow_final() - what the host's side is asked for: t.host, or what it stands
  * for */
 struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t);
+/* flow_decide() - what policy says of t; q->proto and q->now are given, the
+ * rest of q is set. Returns where it goes; *door: by which, or 0 */
+struct endpoint flow_decide(struct flow_table *ft, const struct tuple *t,
+                            struct policy_question *q, struct policy_answer *a,
+                            uint32_t *door);
 /* flow_who() - false, and *who zeroed, where the frontend does not know */
 bool flow_who(const struct flow_table *ft, uint64_t app_ref,
               struct frontend_who *who);
@@ -332,6 +343,16 @@ void flow_make_room(struct flow_table *ft);
 /* publish.c: flows that clients of the host open */
 _must_check_ int publish_init(struct flow_table *ft);
 void publish_fini(struct flow_table *ft);
+
+/* door.c: what the app reaches under an address of its own */
+_must_check_ int doors_init(struct flow_table *ft);
+void doors_fini(struct flow_table *ft);
+/* door_decide() - policy's word on a flow to d; false: a rule denies it */
+bool door_decide(struct flow_table *ft, const struct flow_door *d,
+                 struct policy_question *q, struct policy_answer *a);
+
+/* door_is_path() - is there a door of this id, to a socket with a path? */
+bool door_is_path(const struct flow_table *ft, uint32_t id);
 
 /* dns_tcp.c: port 53/tcp of the resolver, without a host socket */
 _must_check_ int dns_tcp_init(struct flow_table *ft);

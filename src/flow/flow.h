@@ -85,6 +85,13 @@ struct flow_rooms {
 	 */
 	void (*denied)(void *user, const char *line);
 	void *denied_user;
+	/*
+	 * A connection to the door `door`, whose target has a path: somebody
+	 * who may opens it, and flow_door_connected() follows with this id. 0
+	 * or a negative errno. May be NULL where there is no such door.
+	 */
+	int (*door_open)(void *user, uint32_t door, struct flow_id id);
+	void *door_user;
 	struct flowlog *log; /* NULL: nothing is written down */
 	struct random_source random;
 };
@@ -168,6 +175,46 @@ void flow_publish_set_listening(struct flow_table *ft, uint32_t slot, bool on);
  */
 void flow_app_connected(struct flow_table *ft, struct flow_id id, int err,
                         int64_t now);
+
+/* --- doors ------------------------------------------------------------- */
+#define FLOW_DOORS_MAX 512u
+#define FLOW_DOOR_FACES 4u
+/* the names under which the app knows the host, while a door is there */
+#define FLOW_GATEWAY_NAMES                                                     \
+	"host.postern.internal", "host.docker.internal",                       \
+		"host.containers.internal"
+
+/*
+ * struct flow_door - one service outside that the app reaches under addresses
+ * inside, its faces: it is allowed by having been asked for, and no rule but
+ * one that denies says otherwise. The rule of its flows is called "door:ID".
+ */
+struct flow_door {
+	uint32_t id;   /* from 1 */
+	uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
+	bool to_unix;  /* the target has a path, which flow never sees */
+	bool by_gateway; /* some faces are the gateway's */
+	size_t nfaces;
+	struct endpoint faces[FLOW_DOOR_FACES];
+	struct endpoint to; /* final; not with to_unix */
+	char name[256];     /* of the target as it was written; may be "" */
+};
+
+/* flow_door_add() - copied. 0, -ENOBUFS, -EINVAL. */
+_must_check_ int flow_door_add(struct flow_table *ft,
+                               const struct flow_door *d);
+/* flow_door_at() - that with this face, or NULL */
+const struct flow_door *flow_door_at(const struct flow_table *ft, uint8_t proto,
+                                     const struct endpoint *at);
+/* flow_has_gateway_door() - do the names of FLOW_GATEWAY_NAMES exist? */
+bool flow_has_gateway_door(const struct flow_table *ft);
+bool flow_is_gateway_name(const char *name);
+/*
+ * flow_door_connected() - the answer to flow_rooms.door_open(): fd, a
+ * connected stream socket that is taken, or -1 and a negative errno.
+ */
+void flow_door_connected(struct flow_table *ft, struct flow_id id, int fd,
+                         int err, int64_t now);
 
 /* --- UDP and echo, called by the frontend ------------------------------- */
 /*
@@ -300,6 +347,7 @@ struct flow_info {
 	const char *name;          /* by which the app knows it, or NULL */
 	uint32_t rule;             /* that allows it now; 0: a default */
 	uint32_t publish;          /* through which a client opened it, or 0 */
+	uint32_t door;             /* by which it goes, or 0 */
 	const char *reason;
 	struct frontend_who who;
 	int64_t idle_ns; /* of datagram flows; -1: not known */

@@ -8,6 +8,13 @@
 struct flow_id;
 struct flow_publish;
 
+/* enum host_family - of a stream that was not opened by tcp_connect() */
+enum host_family {
+	HOST_IP4,
+	HOST_IP6,
+	HOST_PATH, /* AF_UNIX, behind a door */
+};
+
 enum host_kind {
 	HOST_NONE,
 	HOST_TCP_CONNECTING,
@@ -35,6 +42,7 @@ struct flow_host_part {
 	uint8_t ttl;         /* as last set on the socket; 0: never */
 	bool has_peek_off : 1;
 	bool is_ip4 : 1;
+	bool is_path : 1; /* AF_UNIX */
 	bool is_dry : 1;    /* no event came since the queue's end was seen */
 	bool was_large : 1; /* much was queued since it was last empty */
 	bool has_fin : 1; /* the host's end of stream is queued, or an error */
@@ -76,9 +84,10 @@ struct host_ops {
 	                    const struct flow_publish *p, int fd);
 	int (*publish_listen)(void *user, uint32_t slot, bool on);
 	void (*publish_close)(void *user, uint32_t slot);
-	/* a client's socket becomes part's; events come after tcp_watch() */
+	/* a stream that others opened (of a client, of a door) becomes part's;
+	   events come after tcp_watch() */
 	void (*tcp_adopt)(void *user, struct flow_host_part *part, int fd,
-	                  bool is_ip4);
+	                  enum host_family family);
 	int (*tcp_watch)(void *user, struct flow_id id,
 	                 struct flow_host_part *part);
 	/* part answers a client that came to the published UDP socket `slot`,

@@ -54,6 +54,29 @@ struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t)
 	                         t->host.port};
 }
 
+/* May it, and to where? Doors are asked for by the face that the app uses. */
+struct endpoint flow_decide(struct flow_table *ft, const struct tuple *t,
+                            struct policy_question *q, struct policy_answer *a,
+                            uint32_t *door)
+{
+	const struct flow_door *d = flow_door_at(ft, q->proto, &t->host);
+
+	*a = (struct policy_answer){0};
+	*door = d ? d->id : 0;
+	q->host = flow_final(ft, t);
+	if (d) {
+		(void)!door_decide(ft, d, q, a);
+		return q->host;
+	}
+	policy_decide(ft->rooms.policy, q, a);
+	if (ft->closed && a->action == POLICY_ALLOW) {
+		a->action = POLICY_DENY;
+		a->rule = 0;
+		a->reason = "the host's own addresses are not known";
+	}
+	return q->host;
+}
+
 bool flow_who(const struct flow_table *ft, uint64_t app_ref,
               struct frontend_who *who)
 {
@@ -79,14 +102,7 @@ enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
 			return FLOW_ROUTE_RESOLVER;
 		return FLOW_ROUTE_REFUSED;
 	}
-	*final = flow_final(ft, t);
-	q.host = *final;
-	policy_decide(ft->rooms.policy, &q, &a);
-	if (ft->closed && a.action == POLICY_ALLOW) {
-		a.action = POLICY_DENY;
-		a.rule = 0;
-		a.reason = "the host's own addresses are not known";
-	}
+	*final = flow_decide(ft, t, &q, &a, &ft->judged_door);
 	if (a.action == POLICY_ALLOW) {
 		ft->judged = a;
 		ft->judged_host = *final;
@@ -118,6 +134,7 @@ void flow_refused(struct flow_table *ft, const struct tuple *t, uint8_t proto,
 void flow_take_pin(struct flow_table *ft, struct flow *f, int64_t now)
 {
 	f->pin = ft->judged.pin;
+	f->way = ft->judged_door;
 	if (f->kind == FLOW_TCP && ft->judged.by_name && ft->holds)
 		f->flags |= FLOW_F_HELD;
 	policy_hold(ft->rooms.policy, f->pin);

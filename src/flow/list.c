@@ -54,12 +54,11 @@ static void take_verdict(struct flow_table *ft, const struct flow *f,
                          int64_t now, struct flow_info *out)
 {
 	struct policy_question q = {
-		.host = out->host,
 		.proto = flow_kind_proto((enum flow_kind)f->kind),
 		.now = now};
 	struct policy_answer a;
 
-	policy_decide(ft->rooms.policy, &q, &a);
+	out->host = flow_decide(ft, &f->t, &q, &a, &out->door);
 	out->rule = a.action == POLICY_ALLOW ? a.rule : 0;
 	out->reason = a.reason;
 	out->name = f->pin ? policy_pin_name(ft->rooms.policy, f->pin) : a.name;
@@ -81,12 +80,11 @@ static void describe(struct flow_table *ft, const struct flow *f, int64_t now,
 	if (out->internal)
 		return;
 	if (f->flags & FLOW_F_INWARD) {
-		out->publish = f->publish;
+		out->publish = f->way;
 		out->reason = "a client of a published port";
 		take_numbers(ft, f, out);
 		return;
 	}
-	out->host = flow_final(ft, &f->t);
 	take_verdict(ft, f, now, out);
 	take_numbers(ft, f, out);
 }

@@ -78,6 +78,9 @@ static enum resolver_verdict gate(void *user, const char *name,
 		policy_ask(ft->rooms.policy, ".", &a);
 		return a.action == POLICY_ALLOW ? RESOLVER_PASS : RESOLVER_DENY;
 	}
+	/* a door is allowed by having been asked for, its name as well */
+	if (flow_has_gateway_door(ft) && flow_is_gateway_name(name))
+		return RESOLVER_PASS_PLAIN;
 	policy_ask(ft->rooms.policy, name, &a);
 	*reason = a.reason;
 	if (a.action == POLICY_ALLOW)
@@ -93,6 +96,8 @@ static bool judge(void *user, const char *name, const struct addr *addr,
 	struct flow_table *ft = user;
 	struct policy_answer a;
 
+	if (local && flow_has_gateway_door(ft) && flow_is_gateway_name(name))
+		return true;
 	if (policy_learn(ft->rooms.policy, name, addr, ttl, local, now, &a))
 		return true;
 	ft->stats.denied++;

@@ -184,10 +184,11 @@ int flow_host_accepted(struct flow_table *ft, uint32_t slot, int fd,
 		return -EMFILE;
 	f->state = FLOW_CONNECTING;
 	f->flags = FLOW_F_INWARD;
-	f->publish = p->id;
+	f->way = p->id;
 	ft->connecting++;
 	ft->rooms.host->tcp_adopt(ft->rooms.host_user, &f->host, fd,
-	                          addr_is_ip4(&p->host.addr));
+	                          addr_is_ip4(&p->host.addr) ? HOST_IP4
+	                                                     : HOST_IP6);
 	ft->stats.opened++;
 	watch_inward(ft, f, p->id, client, now);
 	rc = ask_frontend(ft, f, any_port, now);
@@ -243,7 +244,7 @@ static struct flow *open_client(struct flow_table *ft, uint32_t slot,
 		return NULL;
 	f->state = FLOW_OPEN;
 	f->flags = FLOW_F_INWARD | FLOW_F_REPLIED;
-	f->publish = p->p.id;
+	f->way = p->p.id;
 	flow_hash_insert(ft, f, hash);
 	flow_list_move(ft, f, FLOW_LIST_SHORT, now);
 	ft->stats.opened++;

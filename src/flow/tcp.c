@@ -28,6 +28,15 @@ static int open_internal(struct flow_table *ft, const struct tuple *t,
 	return 0;
 }
 
+static int start_connect(struct flow_table *ft, struct flow *f,
+                         struct flow_id id, const struct endpoint *final)
+{
+	if (door_is_path(ft, f->way))
+		return ft->rooms.door_open(ft->rooms.door_user, f->way, id);
+	return ft->rooms.host->tcp_connect(ft->rooms.host_user, id, &f->host,
+	                                   final);
+}
+
 static int open_host(struct flow_table *ft, const struct tuple *t,
                      uint64_t app_ref, const struct endpoint *final,
                      int64_t now, struct flow_id *id)
@@ -44,8 +53,7 @@ static int open_host(struct flow_table *ft, const struct tuple *t,
 	flow_take_pin(ft, f, now);
 	ft->connecting++;
 	*id = flow_id_of(ft, f);
-	rc = ft->rooms.host->tcp_connect(ft->rooms.host_user, *id, &f->host,
-	                                 final);
+	rc = start_connect(ft, f, *id, final);
 	if (rc < 0 && rc != -EINPROGRESS) {
 		f->err = (int16_t)rc;
 		flow_end(ft, f, true);

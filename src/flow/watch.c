@@ -48,10 +48,19 @@ static void put_rule(const struct flow_table *ft, uint32_t rule,
 	r->origin = policy_rule_origin(ft->rooms.policy, rule);
 }
 
-static const char *publish_text(uint32_t id, char text[24])
+#define WAY_TEXT_MAX 24
+
+/* What an option opened is called by the option. */
+static void put_way(const struct flow_watch *w, char text[WAY_TEXT_MAX],
+                    struct flowlog_record *r)
 {
-	snprintf(text, 24, "publish:%u", id);
-	return text;
+	if (w->publish)
+		snprintf(text, WAY_TEXT_MAX, "publish:%u", w->publish);
+	else if (w->door)
+		snprintf(text, WAY_TEXT_MAX, "door:%u", w->door);
+	else
+		return;
+	r->rule = text;
 }
 
 static void put_who(const struct frontend_who *who, struct flowlog_record *r)
@@ -66,10 +75,10 @@ static void put_who(const struct frontend_who *who, struct flowlog_record *r)
 	r->exe = who->exe;
 }
 
-/* A flow as a record; what it points to stays the caller's. */
+/* A flow as a record; what it points to stays the caller's, and so is text. */
 static void fill(const struct flow_table *ft, uint8_t proto,
                  const struct tuple *t, const struct flow_watch *w,
-                 struct flowlog_record *r)
+                 char text[WAY_TEXT_MAX], struct flowlog_record *r)
 {
 	r->id = w->id;
 	r->opened = w->opened_ns;
@@ -87,6 +96,7 @@ static void fill(const struct flow_table *ft, uint8_t proto,
 	}
 	put_who(&w->who, r);
 	put_rule(ft, w->rule, r);
+	put_way(w, text, r);
 	r->from_host = w->publish > 0;
 }
 
@@ -96,12 +106,10 @@ static void write_open(struct flow_table *ft, uint8_t proto,
 	struct flowlog_record r = {.event = FLOWLOG_OPEN,
 	                           .now = w->opened_ns,
 	                           .reason = w->reason};
-	char text[24];
+	char text[WAY_TEXT_MAX];
 
 	w->asked = 0;
-	fill(ft, proto, t, w, &r);
-	if (w->publish)
-		r.rule = publish_text(w->publish, text);
+	fill(ft, proto, t, w, text, &r);
 	flowlog_write(ft->rooms.log, &r);
 }
 
@@ -118,6 +126,7 @@ void watch_open(struct flow_table *ft, const struct flow *f, int64_t now)
 	w->opened_ns = now;
 	w->host = ft->judged_host;
 	w->rule = ft->judged.rule;
+	w->door = ft->judged_door;
 	(void)flow_who(ft, f->app_ref, &w->who);
 	w->name[0] = '\0';
 	if (ft->judged.name)
@@ -189,8 +198,10 @@ void watch_told(struct flow_table *ft, const struct flow *f,
 void watch_late(struct flow_table *ft, uint8_t proto, const struct tuple *t,
                 struct flow_watch *w, struct flowlog_record *closed)
 {
+	char text[WAY_TEXT_MAX];
+
 	write_open(ft, proto, t, w);
-	fill(ft, proto, t, w, closed);
+	fill(ft, proto, t, w, text, closed);
 	flowlog_write(ft->rooms.log, closed);
 }
 
@@ -229,7 +240,7 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 {
 	struct flowlog_record r = {.event = FLOWLOG_CLOSE, .now = now};
 	struct flow_watch *w;
-	char text[24];
+	char text[WAY_TEXT_MAX];
 
 	if (!ft->watch)
 		return;
@@ -250,9 +261,7 @@ void watch_close(struct flow_table *ft, const struct flow *f, int64_t now)
 		who_closed(ft, f, w, &r);
 	} else {
 		fill(ft, flow_kind_proto((enum flow_kind)f->kind), &f->t, w,
-		     &r);
-		if (w->publish)
-			r.rule = publish_text(w->publish, text);
+		     text, &r);
 		flowlog_write(ft->rooms.log, &r);
 	}
 	w->id = w->asked = 0;

@@ -61,9 +61,9 @@ void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n);
 /* discards what consume() put off: before a close, lest it become a reset */
 void host_tcp_flush(struct flow_host_part *part);
 void host_tcp_shutdown(void *user, struct flow_host_part *part);
-/* a client's socket, and its events */
+/* a stream that others opened, and its events */
 void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,
-                    bool is_ip4);
+                    enum host_family family);
 int host_tcp_watch(void *user, struct flow_id id, struct flow_host_part *part);
 void host_tcp_event(struct host *h, struct flow_id id,
                     struct flow_host_part *part, uint32_t events, int64_t now);

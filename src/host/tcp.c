@@ -43,18 +43,21 @@ static void set_options(struct host *h, struct flow_host_part *part)
 	setsockopt(part->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	/* urgent data is inline on both frontends (T10) */
 	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-	if (part->is_ip4 ? h->has_peek_off4 : h->has_peek_off6)
+	/* AF_UNIX streams have had it since 3.4 */
+	if (part->is_path || (part->is_ip4 ? h->has_peek_off4
+	                                   : h->has_peek_off6))
 		part->has_peek_off =
 			setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &zero,
 		                   sizeof(zero)) == 0;
 }
 
 void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,
-                    bool is_ip4)
+                    enum host_family family)
 {
 	part->fd = fd;
 	part->kind = HOST_TCP;
-	part->is_ip4 = is_ip4;
+	part->is_ip4 = family == HOST_IP4;
+	part->is_path = family == HOST_PATH;
 	set_options(user, part);
 }
 
@@ -221,13 +224,23 @@ ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
 	return n;
 }
 
+/* Takes up to n bytes off the queue that nobody will read. */
+static ssize_t skip(const struct flow_host_part *part, uint32_t n)
+{
+	char unread[4096];
+
+	/* TCP discards under MSG_TRUNC, without a copy (tcp(7)) */
+	if (!part->is_path)
+		return recv(part->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
+	return recv(part->fd, unread, MIN(n, sizeof(unread)), MSG_DONTWAIT);
+}
+
 static void discard(struct flow_host_part *part, uint32_t n)
 {
 	part->unconsumed = 0;
 	part->deferred = 0;
 	while (n) {
-		/* TCP discards under MSG_TRUNC, without a copy (tcp(7)) */
-		ssize_t got = recv(part->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
+		ssize_t got = skip(part, n);
 
 		if (got < 0 && errno == EINTR)
 			continue;

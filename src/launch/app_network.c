@@ -4,9 +4,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "launch/door.h"
 #include "launch/message.h"
 #include "link/frame_port.h"
 #include "link/sock_diag.h"
+#include "wire/headers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +176,74 @@ int app_network_resolvers(const struct app_side *a, struct error *err)
 			rc = send_resolver(a, at, true, err);
 		if (rc)
 			return rc;
+	}
+	return 0;
+}
+
+/* --- doors, and what listens on loopback alone ------------------------------
+ */
+
+int app_network_socket(enum app_socket_kind kind)
+{
+	int fd;
+
+	if (kind >= APP_SOCKET_KINDS)
+		return -EINVAL;
+	fd = socket(kind == APP_SOCKET_TCP4 ? AF_INET : AF_INET6,
+	            SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_absent(int code)
+{
+	return code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
+}
+
+/* At one face. One that the app's kernel has no address for is left out. */
+static int send_door(const struct app_side *a, size_t door, size_t face,
+                     const struct flow_door *d, struct error *err)
+{
+	const struct endpoint *at = &d->faces[face];
+	bool tcp = d->proto == IP_PROTO_TCP;
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(at, &ss);
+	_auto_close_ int fd = socket(ss.ss_family,
+	                             (tcp ? SOCK_STREAM : SOCK_DGRAM) |
+	                                     SOCK_CLOEXEC | SOCK_NONBLOCK,
+	                             0);
+	char text[ENDPOINT_TEXT_MAX];
+	int rc;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) < 0 ||
+	    (tcp && listen(fd, SOMAXCONN) < 0)) {
+		if (is_absent(errno))
+			return 0;
+		return error_set(err, -errno, "%s: cannot be at %s inside: ",
+		                 a->config->doors[door].text,
+		                 endpoint_format(at, text));
+	}
+	rc = message_send(a->monitor_fd, MSG_DOOR, MSG_DOOR_FACE(door, face),
+	                  NULL, 0, fd);
+	return rc ? error_set(err, rc, "cannot hand over a door: ") : 0;
+}
+
+int app_network_doors(const struct app_side *a, struct error *err)
+{
+	const struct door_side side = {.has_ip4 = a->ifc.has_ip4,
+	                               .has_ip6 = a->ifc.has_ip6,
+	                               .gateway4 = a->ifc.gateway4,
+	                               .gateway6 = a->ifc.gateway6};
+
+	for (size_t i = 0; i < a->config->ndoors; i++) {
+		struct flow_door d;
+
+		door_make(&a->config->doors[i], (uint32_t)i + 1, &side, &d);
+		for (size_t k = 0; k < door_loopback_faces(&d); k++) {
+			int rc = send_door(a, i, k, &d, err);
+
+			if (rc)
+				return rc;
+		}
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define LAUNCH_APP_NETWORK_H
 
 #include "launch/init.h"
+#include "link/app_sockets.h"
 
 /*
  * app_network_port() - makes the frame port and sends it to the monitor. With
@@ -20,5 +21,13 @@ _must_check_ int app_network_configure(const struct app_side *a,
  */
 _must_check_ int app_network_resolvers(const struct app_side *a,
                                        struct error *err);
+/*
+ * app_network_doors() - link: a socket at each face that a door has on the
+ * app's loopback, sent to the monitor.
+ */
+_must_check_ int app_network_doors(const struct app_side *a, struct error *err);
+/* app_network_socket() - a new one, of the caller's network namespace, or a
+ * negative errno */
+_must_check_ int app_network_socket(enum app_socket_kind kind);
 
 #endif

@@ -41,6 +41,21 @@ struct publish_spec {
 	uint16_t app_port, count;
 };
 
+#define CONFIG_DOORS_MAX 64
+enum door_kind { DOOR_HOST_PORT, DOOR_FORWARD, DOOR_UNIX };
+
+/* struct door_spec - what door_parse() took; see launch/door.h */
+struct door_spec {
+	enum door_kind kind;
+	const char *text; /* as it was written */
+	bool udp, is_resolved;
+	bool has_bind; /* else the loopback addresses of both families */
+	struct addr bind;
+	uint16_t port;      /* inside */
+	struct endpoint to; /* final, once is_resolved; DOOR_UNIX: nothing */
+	char host[256];     /* of DOOR_FORWARD; of DOOR_UNIX the path */
+};
+
 struct config_host {
 	char name[256];
 	struct addr addr;
@@ -99,6 +114,8 @@ struct sandbox_config {
 	size_t nhosts;
 	struct publish_spec publish[CONFIG_PUBLISH_MAX];
 	size_t npublish;
+	struct door_spec *doors; /* CONFIG_DOORS_MAX of them, or NULL */
+	size_t ndoors;
 	struct id_map_entry uid_map[CONFIG_IDMAP_MAX];
 	struct id_map_entry gid_map[CONFIG_IDMAP_MAX];
 	size_t nuid_map, ngid_map;

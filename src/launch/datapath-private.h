@@ -38,6 +38,10 @@ struct datapath {
 	struct frame_port port;
 	int app_network; /* keeps the app's namespace while we drain */
 	int app_index;   /* of its interface; 0: it cannot be asked */
+	/* link: by MSG_DOOR_FACE(), CONFIG_DOORS_MAX * FLOW_DOOR_FACES of them
+	 * where there is a door; -1: none */
+	int *door_fds;
+	struct app_sockets *app_sockets;
 	struct link *link;
 	struct sockets *sockets;
 	struct sockets_handover handover;
@@ -53,6 +57,13 @@ struct datapath {
 void datapath_tell(struct datapath *dp, enum log_level level, const char *line);
 /* datapath_tell_failed() - MSG_FAILED; the code of err, or a worse one */
 int datapath_tell_failed(struct datapath *dp, const struct error *err);
+/* datapath_doors.c: place for the sockets of doors; then, once there are flow
+ * and frontend, the doors themselves */
+_must_check_ int datapath_doors_init(struct datapath *dp, struct error *err);
+_must_check_ int datapath_doors_build(struct datapath *dp, struct error *err);
+void datapath_doors_free(struct datapath *dp);
+/* flow_rooms.door_open() */
+int datapath_door_open(void *user, uint32_t door, struct flow_id id);
 /* The rooms, made in this order; the second once MSG_START has come. */
 _must_check_ int datapath_build_resolver(struct datapath *dp,
                                          struct error *err);

@@ -21,6 +21,7 @@
 #include "launch/launch.h"
 #include "launch/resolver_socket.h"
 #include "launch/who.h"
+#include "link/app_sockets.h"
 #include "link/link.h"
 #include "loop/loop.h"
 #include "observe/flowlog.h"
@@ -74,6 +75,34 @@ static int take_publish(struct datapath *dp, const struct message_head *head,
 	return 0;
 }
 
+static int take_door(struct datapath *dp, int32_t at, int fd)
+{
+	_auto_close_ int owned = fd;
+
+	if (!dp->door_fds || at < 0 ||
+	    (size_t)at >= dp->config->ndoors * FLOW_DOOR_FACES ||
+	    dp->door_fds[at] >= 0)
+		return -EPROTO;
+	dp->door_fds[at] = fd_take(&owned);
+	return 0;
+}
+
+static int take_door_opened(struct datapath *dp,
+                            const struct message_head *head, int fd)
+{
+	uint64_t id;
+
+	if (head->text_len != sizeof(id)) {
+		fd_close(&fd);
+		return -EPROTO;
+	}
+	memcpy(&id, dp->text, sizeof(id));
+	flow_door_connected(dp->ft, flow_id_unpack(id), fd,
+	                    fd < 0 && head->a >= 0 ? -ECONNREFUSED : head->a,
+	                    loop_clock());
+	return 0;
+}
+
 /* What may come at any time. -EPROTO: it may not. */
 static int take_common(struct datapath *dp, const struct message_head *head,
                        int *fd)
@@ -99,6 +128,16 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 	}
 	if (head->kind == MSG_PUBLISH && *fd >= 0 && dp->ft)
 		return take_publish(dp, head, fd_take(fd));
+	if (head->kind == MSG_DOOR && *fd >= 0 && !dp->ft)
+		return take_door(dp, head->a, fd_take(fd));
+	if (head->kind == MSG_DOOR_OPENED && dp->ft)
+		return take_door_opened(dp, head, fd_take(fd));
+	if (head->kind == MSG_APP_SOCKET && *fd >= 0 && dp->app_sockets &&
+	    head->a >= 0 && head->a < APP_SOCKET_KINDS) {
+		app_sockets_spare(dp->app_sockets,
+		                  (enum app_socket_kind)head->a, fd_take(fd));
+		return 0;
+	}
 	if (head->kind == MSG_UNPUBLISH && dp->ft) {
 		flow_publish_remove(dp->ft, (uint32_t)head->a);
 		return 0;
@@ -267,7 +306,9 @@ static int prepare(struct datapath *dp, struct error *err)
 	random = loop_random();
 	if (policy_pins_init(dp->policy, POLICY_PINS_MAX, &random) < 0)
 		return error_set(err, -ENOMEM, "no memory for names");
-	rc = datapath_build_resolver(dp, err);
+	rc = datapath_doors_init(dp, err);
+	if (!rc)
+		rc = datapath_build_resolver(dp, err);
 	while (!rc)
 		rc = take_setup(dp, err);
 	if (rc < 0)
@@ -285,6 +326,8 @@ static int prepare(struct datapath *dp, struct error *err)
 static void teardown(struct datapath *dp)
 {
 	link_free(dp->link);
+	app_sockets_free(dp->app_sockets);
+	datapath_doors_free(dp);
 	datapath_end_capture(dp);
 	sockets_free(dp->sockets);
 	if (dp->ft)

@@ -12,6 +12,7 @@
 #include "launch/launch.h"
 #include "launch/resolver_socket.h"
 #include "launch/who.h"
+#include "link/app_sockets.h"
 #include "link/link.h"
 #include "loop/loop.h"
 #include "observe/capture.h"
@@ -254,6 +255,8 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.resolver = dp->resolver,
 		.denied = on_denied,
 		.denied_user = dp,
+		.door_open = datapath_door_open,
+		.door_user = dp,
 		.log = dp->log,
 		.random = loop_random(),
 	};
@@ -340,6 +343,14 @@ static bool kernel_takes_big(void)
 	return major > 6 || (major == 6 && minor >= 3);
 }
 
+static int on_want_socket(void *user, enum app_socket_kind kind)
+{
+	struct datapath *dp = user;
+
+	return message_send(dp->monitor_fd, MSG_WANT_SOCKET, (int32_t)kind,
+	                    NULL, 0, -1);
+}
+
 static int build_link(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -374,6 +385,11 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 	if (!dp->link)
 		return error_set(err, -ENOMEM, "no memory for %zu connections",
 		                 flows);
+	dp->app_sockets = app_sockets_new(dp->loop, on_want_socket, dp);
+	if (!dp->app_sockets)
+		return error_set(err, -ENOMEM, "no memory for the app's "
+		                               "loopback");
+	link_set_app_sockets(dp->link, dp->app_sockets);
 	link_set_who(dp->link, dp->app_index ? dp->app_network : -1,
 	             (unsigned int)dp->app_index, on_ask_socket, dp);
 	return build_capture(dp, err);
@@ -477,6 +493,10 @@ int datapath_build(struct datapath *dp, struct error *err)
 		                       : build_link(dp, flows, err);
 	if (!rc)
 		rc = build_flow(dp, flows, err);
+	if (!rc && dp->app_sockets)
+		app_sockets_bind(dp->app_sockets, dp->ft);
+	if (!rc)
+		rc = datapath_doors_build(dp, err);
 	if (!rc)
 		rc = build_own(dp, err);
 	if (rc)

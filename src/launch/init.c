@@ -32,7 +32,8 @@ enum sync_byte {
 	SYNC_NETWORK = 'n',  /* CMD: my network namespace is the final one */
 	SYNC_MOUNTED = 'o',  /* init: all is mounted */
 	SYNC_UNBOUND = 'u',  /* the same, but resolv.conf is the host's */
-	SYNC_FINISHED = 'f', /* CMD: my part is done, I wait for MSG_START */
+	SYNC_FINISHED = 'f', /* CMD: my part is done, I wait */
+	SYNC_START = 's',    /* init: MSG_START came */
 };
 
 static int sync_send(int sock, enum sync_byte byte)
@@ -102,6 +103,8 @@ static int cmd_set_up(const struct app_side *a, int sock, struct error *err)
 	if (sync_send(sock, SYNC_NETWORK))
 		return error_set(err, -EPIPE, "init is gone");
 	rc = app_network_configure(a, err);
+	if (!rc && a->frame_port)
+		rc = app_network_doors(a, err);
 	if (rc)
 		return rc;
 	switch (sync_receive(sock)) {
@@ -129,9 +132,7 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 		.install_filter = a->install_filter,
 		.user = a->user,
 	};
-	struct message_head head;
 	struct error err = {0};
-	int fd;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (cmd_set_up(a, sock, &err))
@@ -139,8 +140,7 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 	if (sync_send(sock, SYNC_FINISHED))
 		_exit(EXIT_POSTERN);
 	/* the end of the pair: whoever watches over us is gone */
-	if (message_receive_bare(a->monitor_fd, &head, &fd) != 1 ||
-	    head.kind != MSG_START)
+	if (sync_receive(sock) != SYNC_START)
 		_exit(EXIT_POSTERN);
 	mounts_refresh_cwd();
 	app_exec(&x);
@@ -225,6 +225,25 @@ static int set_up_bare(int sock, struct error *err)
 	return 0;
 }
 
+/* What the monitor asks for while CMD runs. false: there is no monitor. */
+static bool serve_monitor(const struct app_side *a)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1, made = -1;
+
+	if (message_receive_bare(a->monitor_fd, &head, &fd) != 1)
+		return false;
+	if (head.kind != MSG_WANT_SOCKET)
+		return true;
+	/* without one there is no answer: a client waits, and is refused when
+	 * its flow is given up */
+	made = app_network_socket((enum app_socket_kind)head.a);
+	if (made >= 0)
+		(void)!message_send(a->monitor_fd, MSG_APP_SOCKET, head.a, NULL,
+		                    0, made);
+	return true;
+}
+
 /*
  * Reaps whatever comes, until CMD has ended. Every signal is blocked: those of
  * the terminal are CMD's, and SIGTERM, our parent's death where there is no
@@ -232,11 +251,14 @@ static int set_up_bare(int sock, struct error *err)
  */
 static int watch(const struct app_side *a, pid_t cmd)
 {
-	int status;
+	_auto_close_ int signal_fd = reap_signals();
+	int status, message_fd = a->monitor_fd;
 
 	for (;;) {
-		pid_t pid = reap_wait(&status);
+		pid_t pid = reap_wait(signal_fd, message_fd, &status);
 
+		if (pid == REAP_MESSAGE && !serve_monitor(a))
+			message_fd = -1;
 		if (pid == REAP_TOLD_TO_END)
 			return SIGKILL;
 		if (pid != cmd)
@@ -264,6 +286,16 @@ static void shed_rights(const struct app_side *a)
 		log_debug("init: %s", err.text);
 }
 
+/* The word to let CMD run; init alone hears the monitor. */
+static bool start_came(const struct app_side *a)
+{
+	struct message_head head;
+	_auto_close_ int fd = -1;
+
+	return message_receive_bare(a->monitor_fd, &head, &fd) == 1 &&
+	       head.kind == MSG_START;
+}
+
 static _Noreturn void init_main(const struct app_side *a)
 {
 	_auto_close_ int sock = -1, pidfd = -1;
@@ -287,12 +319,14 @@ static _Noreturn void init_main(const struct app_side *a)
 	}
 	if (message_send(a->monitor_fd, MSG_APP_READY, 0, NULL, 0, pidfd))
 		_exit(EXIT_POSTERN);
-	fd_close(&sock);
 	fd_close(&pidfd);
 	shed_rights(a);
 	/* CMD's pipes are CMD's alone */
 	stdio_detach(true);
-	descriptors_close_above(&a->monitor_fd, 1);
+	descriptors_close_above((int[]){a->monitor_fd, sock}, 2);
+	if (!start_came(a) || sync_send(sock, SYNC_START))
+		_exit(EXIT_POSTERN);
+	fd_close(&sock);
 	status = watch(a, cmd);
 	(void)!message_send(a->monitor_fd, MSG_APP_EXITED, status, NULL, 0, -1);
 	if (!a->pid_ns)

@@ -4,6 +4,7 @@
 #define LAUNCH_MESSAGE_H
 
 #include "base/util.h"
+#include "flow/flow.h"
 
 /*
  * Two SOCK_SEQPACKET pairs, monitor - datapath and monitor - app side, one
@@ -23,6 +24,8 @@ enum message_kind {
 	                        lives on while it is open; a = 0 just that, else
 	                        sock_diag (link/sock_diag.h), and the index of
 	                        the interface there */
+	MSG_DOOR,            /* link: a socket in the app's namespace, where a
+	                        door has a face; a = MSG_DOOR_FACE() */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its
@@ -37,6 +40,10 @@ enum message_kind {
 	MSG_PUBLISH,         /* a struct flow_publish (flow/flow.h), and its
 	                        bound socket; from MSG_READY on */
 	MSG_UNPUBLISH,       /* a = the id of what is not published any more */
+	MSG_DOOR_OPENED,     /* answer to MSG_DOOR_OPEN: its text, and one fd,
+	                        or a = a negative errno */
+	MSG_APP_SOCKET,      /* link: answer to MSG_WANT_SOCKET: a, and one fd.
+	                        Comes from the app side and is passed on */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
 	MSG_FAILED,     /* a = negative errno; text says what. From the app
@@ -48,6 +55,11 @@ enum message_kind {
 	MSG_TOLD,       /* what waited for MSG_PROCESS or MSG_LAST was told in
 	                   lines */
 	MSG_CONTROL_ANSWER, /* a struct control_piece, and its text */
+	MSG_DOOR_OPEN,      /* connect to the path of --host-unix for a flow;
+	                       a = the door's id, text: a uint64_t of ours */
+	MSG_WANT_SOCKET,    /* link: a socket of the app's namespace, not
+	                       connected; a = enum app_socket_kind
+	                       (link/app_sockets.h). To the app side as well */
 	/* app side -> monitor (src/launch/init.h has the order) */
 	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
 	                        one fd: the pidfd of CMD */
@@ -57,6 +69,8 @@ enum message_kind {
 };
 
 #define MESSAGE_TEXT_MAX 65536
+/* which face of which door, both from 0 */
+#define MSG_DOOR_FACE(door_, face_) ((int32_t)((door_)*FLOW_DOOR_FACES + (face_)))
 
 struct message_head {
 	uint32_t kind; /* enum message_kind */

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "launch/door.h"
 #include "launch/hostfiles.h"
 #include "launch/launch.h"
 #include "loop/loop.h"
@@ -202,6 +203,19 @@ static void on_who(struct monitor *m, const struct message_head *head)
 		m->lines_due++;
 }
 
+/* A flow to the path of --host-unix; the datapath may open none. */
+static void on_door_open(struct monitor *m, const struct message_head *head)
+{
+	size_t index = (size_t)head->a - 1;
+	_auto_close_ int fd = -EINVAL;
+
+	if (head->a > 0 && index < m->config->ndoors &&
+	    m->config->doors[index].kind == DOOR_UNIX)
+		fd = door_connect(&m->config->doors[index]);
+	(void)!monitor_tell(m->datapath_fd, MSG_DOOR_OPENED, MIN(fd, 0),
+	                    m->text, head->text_len, MAX(fd, -1));
+}
+
 bool monitor_hear_datapath(struct monitor *m)
 {
 	struct message_head head;
@@ -234,6 +248,14 @@ bool monitor_hear_datapath(struct monitor *m)
 	case MSG_CONTROL_ANSWER:
 		if (monitor_control_answer(m, head.text_len) < 0)
 			monitor_fail(m, -EPROTO, "bad answer of the datapath");
+		break;
+	case MSG_DOOR_OPEN:
+		on_door_open(m, &head);
+		break;
+	case MSG_WANT_SOCKET:
+		if (m->app_fd >= 0 && m->phase == PHASE_RUNNING)
+			(void)!message_send(m->app_fd, MSG_WANT_SOCKET, head.a,
+			                    NULL, 0, -1);
 		break;
 	case MSG_TOLD:
 		if (m->lines_due)
@@ -294,6 +316,11 @@ static bool on_app_message(struct monitor *m)
 		stop_with_cmd(m);
 	} else if (head.kind == MSG_APP_EXITED && m->phase == PHASE_RUNNING) {
 		on_app_exited(m, head.a);
+	} else if (head.kind == MSG_APP_SOCKET && fd >= 0 &&
+	           m->phase == PHASE_RUNNING) {
+		/* a datapath that is gone is noticed elsewhere */
+		(void)!monitor_tell(m->datapath_fd, head.kind, head.a, NULL, 0,
+		                    fd);
 	} else if (m->phase != PHASE_SET_UP) {
 		monitor_fail(m, -EPROTO,
 		             "message out of turn from the app's side");
@@ -301,6 +328,7 @@ static bool on_app_message(struct monitor *m)
 		on_app_ready(m, &fd);
 	} else if ((head.kind == MSG_FRAME_PORT ||
 	            head.kind == MSG_RESOLVER_SOCKET ||
+	            head.kind == MSG_DOOR ||
 	            head.kind == MSG_APP_NETWORK) &&
 	           fd >= 0 && m->datapath_fd >= 0 && !m->app_ready) {
 		rc = monitor_tell(m->datapath_fd, head.kind, head.a, NULL, 0,

@@ -9,20 +9,43 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define GIVE_UP_NS (2 * NS_PER_S)
 
-pid_t reap_wait(int *status)
+int reap_signals(void)
 {
-	siginfo_t info;
 	sigset_t set;
+	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* SIGTERM among the signals that came? */
+static bool told_to_end(int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo == SIGTERM)
+			return true;
+	return false;
+}
+
+pid_t reap_wait(int signal_fd, int message_fd, int *status)
+{
+	struct pollfd p[2] = {{.fd = signal_fd, .events = POLLIN},
+	                      {.fd = message_fd, .events = POLLIN}};
+
 	for (;;) {
 		pid_t pid = waitpid(-1, status, WNOHANG | WUNTRACED);
 
@@ -30,8 +53,12 @@ pid_t reap_wait(int *status)
 			return pid;
 		if (pid < 0 && errno != EINTR)
 			return REAP_TOLD_TO_END;
-		if (sigwaitinfo(&set, &info) == SIGTERM)
+		if (poll(p, ARRAY_SIZE(p), -1) < 0)
+			continue;
+		if (p[0].revents && told_to_end(signal_fd))
 			return REAP_TOLD_TO_END;
+		if (p[1].revents)
+			return REAP_MESSAGE;
 	}
 }
 

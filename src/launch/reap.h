@@ -3,15 +3,25 @@
 #ifndef LAUNCH_REAP_H
 #define LAUNCH_REAP_H
 
+#include "base/util.h"
+
 #include <sys/types.h>
 
 #define REAP_TOLD_TO_END ((pid_t)-1)
 
+#define REAP_MESSAGE ((pid_t)-2)
+
 /*
- * reap_wait() - the next child that ended or stopped; SIGCHLD and SIGTERM are
- * blocked. REAP_TOLD_TO_END when SIGTERM came or no child is left.
+ * reap_signals() - a descriptor for reap_wait(): SIGCHLD and SIGTERM, which
+ * are blocked. Or a negative errno.
  */
-pid_t reap_wait(int *status);
+_must_check_ int reap_signals(void);
+/*
+ * reap_wait() - the next child that ended or stopped. REAP_TOLD_TO_END when
+ * SIGTERM came or no child is left; REAP_MESSAGE when there is something to
+ * read from message_fd (-1: never).
+ */
+pid_t reap_wait(int signal_fd, int message_fd, int *status);
 /* struct reap_list - processes that are to be left alone */
 struct reap_list {
 	pid_t pid[32];

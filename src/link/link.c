@@ -17,6 +17,7 @@
  */
 #include "link/link.h"
 
+#include "link/app_sockets.h"
 #include "link/listeners.h"
 #include "link/sock_diag.h"
 #include "loop/loop.h"
@@ -50,6 +51,7 @@ struct link {
 	int diag;                /* -1: none */
 	unsigned int ifindex;    /* of the app's interface, as diag has it */
 	struct link_listeners listeners;
+	struct app_sockets *app_sockets;
 	int (*ask)(void *user, uint64_t token, bool ping, uint32_t number);
 	void *ask_user;
 };
@@ -198,47 +200,80 @@ static int on_app_open(void *user, struct flow_id id, const struct tuple *t,
 
 static void on_connected(void *user, uint64_t ref, int64_t now)
 {
-	stack_tcp_connected(entered(user, now)->stack, conn_unpack(ref), now);
+	struct link *l = entered(user, now);
+
+	if (APP_SOCKETS_HAS(ref)) {
+		app_sockets_connected(l->app_sockets, ref, now);
+		return;
+	}
+	stack_tcp_connected(l->stack, conn_unpack(ref), now);
 }
 
 static void on_refused(void *user, uint64_t ref, int err, int64_t now)
 {
-	stack_tcp_refused(entered(user, now)->stack, conn_unpack(ref), err,
-	                  now);
+	struct link *l = entered(user, now);
+
+	if (APP_SOCKETS_HAS(ref)) {
+		app_sockets_refused(l->app_sockets, ref);
+		return;
+	}
+	stack_tcp_refused(l->stack, conn_unpack(ref), err, now);
 }
 
 static void on_readable(void *user, uint64_t ref, int64_t now)
 {
-	stack_tcp_host_readable(entered(user, now)->stack, conn_unpack(ref),
-	                        now);
+	struct link *l = entered(user, now);
+
+	if (APP_SOCKETS_HAS(ref)) {
+		app_sockets_readable(l->app_sockets, ref, now);
+		return;
+	}
+	stack_tcp_host_readable(l->stack, conn_unpack(ref), now);
 }
 
 static void on_writable(void *user, uint64_t ref, int64_t now)
 {
-	stack_tcp_host_writable(entered(user, now)->stack, conn_unpack(ref),
-	                        now);
+	struct link *l = entered(user, now);
+
+	if (APP_SOCKETS_HAS(ref)) {
+		app_sockets_writable(l->app_sockets, ref, now);
+		return;
+	}
+	stack_tcp_host_writable(l->stack, conn_unpack(ref), now);
 }
 
 static void on_reset(void *user, uint64_t ref, int err, int64_t now)
 {
+	struct link *l = entered(user, now);
+
 	(void)err; /* TCP has one word for it */
-	stack_tcp_abort(entered(user, now)->stack, conn_unpack(ref), now);
+	if (APP_SOCKETS_HAS(ref))
+		app_sockets_reset(l->app_sockets, ref);
+	else
+		stack_tcp_abort(l->stack, conn_unpack(ref), now);
 }
 
 static void on_udp_deliver(void *user, uint64_t ref, const struct tuple *t,
                            const void *data, size_t len, size_t segment_len,
                            int64_t now)
 {
-	(void)ref;
-	stack_udp_output(entered(user, now)->stack, t, data, len, segment_len,
-	                 now);
+	struct link *l = entered(user, now);
+
+	if (APP_SOCKETS_HAS(ref))
+		app_sockets_deliver(l->app_sockets, ref, t, data, len,
+		                    segment_len);
+	else
+		stack_udp_output(l->stack, t, data, len, segment_len, now);
 }
 
 static void on_udp_error(void *user, uint64_t ref, const struct tuple *t,
                          int err, const struct addr *from, int64_t now)
 {
-	(void)ref;
-	stack_udp_error(entered(user, now)->stack, t, err, from, now);
+	struct link *l = entered(user, now);
+
+	/* no socket tells a peer on loopback of an error elsewhere */
+	if (!APP_SOCKETS_HAS(ref))
+		stack_udp_error(l->stack, t, err, from, now);
 }
 
 static void on_echo_error(void *user, uint64_t ref, const struct tuple *t,
@@ -335,8 +370,10 @@ static int64_t link_deadline(void *user)
 {
 	struct link *l = user;
 
-	return MIN(stack_deadline(l->stack),
-	           link_listeners_deadline(&l->listeners));
+	int64_t at = MIN(stack_deadline(l->stack),
+	                 link_listeners_deadline(&l->listeners));
+
+	return MIN(at, app_sockets_deadline(l->app_sockets));
 }
 
 static void link_run(void *user, int64_t now)
@@ -345,6 +382,7 @@ static void link_run(void *user, int64_t now)
 
 	stack_run(l->stack, now);
 	link_listeners_run(&l->listeners, now);
+	app_sockets_run(l->app_sockets, now);
 }
 
 /* host events of this turn may have left ACKs held back, too */
@@ -393,6 +431,11 @@ struct link *link_new(const struct stack_config *config,
 void link_capture(struct link *l, struct capture *c)
 {
 	l->capture = c;
+}
+
+void link_set_app_sockets(struct link *l, struct app_sockets *as)
+{
+	l->app_sockets = as;
 }
 
 void link_set_who(struct link *l, int diag, unsigned int ifindex,

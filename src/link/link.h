@@ -10,6 +10,7 @@
 struct link;
 struct capture; /* observe/capture.h */
 struct loop;
+struct app_sockets;
 
 /*
  * link_new() - maps the stack's memory and starts it; malloc here only. port
@@ -33,6 +34,9 @@ void link_set_who(struct link *l, int diag, unsigned int ifindex,
                   int (*ask)(void *user, uint64_t token, bool ping,
                              uint32_t number),
                   void *user);
+/* link_set_app_sockets() - what the app's loopback is served by; borrowed.
+ * Before link_start(). */
+void link_set_app_sockets(struct link *l, struct app_sockets *as);
 /* link_frontend_ops() - what flow is bound to, with the link as user */
 const struct frontend_ops *link_frontend_ops(void);
 /* link_start() - frames are read from now on (LOOP_FRAME_PORT). */

@@ -188,10 +188,10 @@ static int send_one(struct sockets *s, struct sock *sk,
 	struct tuple t = {.app = from->from, .host = *to};
 	struct sock *target;
 
-	if (!inside_is_own(s, &to->addr) || inside_is_resolver(s, to)) {
+	if (inside_is_outward(s, SK_DGRAM, to)) {
 		/* the answer of a server on loopback alone (inward.c) */
 		if (inside_is_loopback(&t.app.addr) &&
-		    !inside_is_resolver(s, to))
+		    !inside_is_own(s, &to->addr) && !inside_is_resolver(s, to))
 			t.app.addr = addr_is_ip4(&to->addr) ? s->config.app4
 			                                    : s->config.app6;
 		return flow_udp_send(s->ft, &t, sk_ref(s, sk), data, len,
@@ -225,7 +225,7 @@ int datagram_send(struct sockets *s, struct sock *sk, const struct endpoint *to,
 		return -EINVAL;
 	from.from.addr = inside_source(s, sk, to);
 	from.from.port = sk->local.port;
-	if (!segment_len || !inside_is_own(s, &to->addr))
+	if (!segment_len || inside_is_outward(s, SK_DGRAM, to))
 		return send_one(s, sk, &from, to, data, len, segment_len, now);
 	while (len && rc == 0) {
 		size_t n = MIN(len, segment_len);

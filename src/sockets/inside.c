@@ -35,6 +35,41 @@ bool inside_is_resolver(const struct sockets *s, const struct endpoint *e)
 	       addr_equal(&e->addr, &s->config.resolver6);
 }
 
+/* Doors have faces on loopback; what else is there is inside. */
+static bool is_door(const struct sockets *s, uint8_t kind,
+                    const struct endpoint *e)
+{
+	return s->ft && flow_door_at(s->ft,
+	                             kind == SK_DGRAM ? IP_PROTO_UDP
+	                                              : IP_PROTO_TCP,
+	                             e) != NULL;
+}
+
+bool inside_is_outward(const struct sockets *s, uint8_t kind,
+                       const struct endpoint *e)
+{
+	return !inside_is_own(s, &e->addr) || inside_is_resolver(s, e) ||
+	       is_door(s, kind, e);
+}
+
+/* Would a socket at `at` be in the place of a door's face? */
+static bool is_before_door(const struct sockets *s, const struct sock *sk,
+                           const struct endpoint *at)
+{
+	struct endpoint e = *at;
+
+	if (is_door(s, sk->kind, &e))
+		return true;
+	if (!addr_is_unspecified(&at->addr))
+		return false;
+	e.addr = (struct addr){.b = {[15] = 1}};
+	if (!addr_is_ip4(&at->addr) && is_door(s, sk->kind, &e))
+		return true;
+	e.addr = addr_ip4(127, 0, 0, 1);
+	return (addr_is_ip4(&at->addr) || !(sk->flags & SK_F_V6ONLY)) &&
+	       is_door(s, sk->kind, &e);
+}
+
 static uint32_t *port_head(struct sockets *s, const struct sock *sk,
                            uint16_t port)
 {
@@ -154,7 +189,8 @@ static int draw_port(struct sockets *s, const struct sock *sk, uint16_t *port)
 		uint16_t p = (uint16_t)(EPHEMERAL_FIRST +
 		                        (at + i) % EPHEMERAL_COUNT);
 
-		if (!is_taken(s, sk, p)) {
+		if (!is_taken(s, sk, p) &&
+		    !is_before_door(s, sk, &(struct endpoint){.port = p})) {
 			*port = p;
 			return 0;
 		}
@@ -174,7 +210,7 @@ int inside_bind(struct sockets *s, struct sock *sk, const struct endpoint *at)
 		rc = draw_port(s, sk, &e.port);
 		if (rc < 0)
 			return rc;
-	} else if (conflict(s, sk, &e)) {
+	} else if (is_before_door(s, sk, &e) || conflict(s, sk, &e)) {
 		return -EADDRINUSE;
 	}
 	sk->local = e;

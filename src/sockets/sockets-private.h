@@ -378,6 +378,9 @@ bool inside_is_loopback(const struct addr *a);
 /* inside_is_own() - loopback or an address of the app: never leaves */
 bool inside_is_own(const struct sockets *s, const struct addr *a);
 bool inside_is_resolver(const struct sockets *s, const struct endpoint *e);
+/* inside_is_outward() - does what is sent there become a flow? */
+bool inside_is_outward(const struct sockets *s, uint8_t kind,
+                       const struct endpoint *e);
 /* inside_bind() - port 0: one is drawn. 0, -EADDRINUSE, -EADDRNOTAVAIL */
 _must_check_ int inside_bind(struct sockets *s, struct sock *sk,
                              const struct endpoint *at);

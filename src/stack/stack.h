@@ -14,6 +14,7 @@ struct conn_id {
 	uint32_t index;
 	uint32_t gen; /* never 0 for a live connection */
 };
+#define CONN_GEN_MAX 0x7fffffffu
 
 /* The largest frame of the app: virtio header + Ethernet + 64 KiB of IP. */
 #define STACK_FRAME_MAX (10 + 14 + 65535 + 1)

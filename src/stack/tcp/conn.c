@@ -263,7 +263,7 @@ struct conn *conn_new(struct tcp *tcp, const struct tuple *t, int64_t now)
 	if (!index)
 		return NULL;
 	c = &tcp->conns[index];
-	gen = c->gen + 1;
+	gen = (c->gen + 1) & CONN_GEN_MAX;
 	if (!gen)
 		gen = 1;
 	*c = (struct conn){

@@ -237,12 +237,12 @@ static inline void fk_publish_close(void *user, uint32_t slot)
 }
 
 static inline void fk_adopt(void *user, struct flow_host_part *part, int fd,
-                            bool is_ip4)
+                            enum host_family family)
 {
 	struct fake *k = user;
 
 	part->fd = fd;
-	part->is_ip4 = is_ip4;
+	part->is_ip4 = family == HOST_IP4;
 	k->open_fds++;
 	k->adopts++;
 }

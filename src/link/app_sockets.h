@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app_sockets.h - sockets in the app's namespace: its loopback has no frames */
+#ifndef LINK_APP_SOCKETS_H
+#define LINK_APP_SOCKETS_H
+
+#include "flow/flow.h"
+
+struct loop;
+struct app_sockets;
+
+/*
+ * References of connections and datagrams that are served here rather than by
+ * the stack, whose own leave this bit clear.
+ */
+#define APP_SOCKETS_BIT (UINT64_C(1) << 63)
+#define APP_SOCKETS_HAS(ref_) (((ref_)&APP_SOCKETS_BIT) != 0)
+
+/*
+ * app_sockets_new() - serves LOOP_APP_SOCKET. want() is called when a socket
+ * of this kind is needed, and app_sockets_spare() shall follow; 0 or a
+ * negative errno. NULL: out of memory.
+ */
+enum app_socket_kind { APP_SOCKET_TCP4, APP_SOCKET_TCP6, APP_SOCKET_KINDS };
+struct app_sockets *app_sockets_new(struct loop *loop,
+                                    int (*want)(void *user,
+                                                enum app_socket_kind kind),
+                                    void *user);
+/* Before the first event; ft is borrowed. */
+void app_sockets_bind(struct app_sockets *as, struct flow_table *ft);
+void app_sockets_free(struct app_sockets *as);
+/*
+ * app_sockets_listen() - fd is bound at `at`, a face of a door, and listens if
+ * it is TCP's; it is taken, also on failure. 0 or a negative errno.
+ */
+_must_check_ int app_sockets_listen(struct app_sockets *as, int fd,
+                                    uint8_t proto, const struct endpoint *at);
+/* app_sockets_spare() - a new socket of the app's namespace; taken */
+void app_sockets_spare(struct app_sockets *as, enum app_socket_kind kind,
+                       int fd);
+/*
+ * app_sockets_open() - a client of a published port, to a listener that only
+ * takes connections from the app's loopback: as frontend_ops.tcp_open(), but
+ * the listener sees a loopback peer.
+ */
+_must_check_ int app_sockets_open(struct app_sockets *as, struct flow_id id,
+                                  const struct endpoint *to, uint64_t *ref,
+                                  int64_t now);
+
+/* As in struct frontend_ops, for references of this room. */
+void app_sockets_connected(struct app_sockets *as, uint64_t ref, int64_t now);
+void app_sockets_refused(struct app_sockets *as, uint64_t ref);
+void app_sockets_readable(struct app_sockets *as, uint64_t ref, int64_t now);
+void app_sockets_writable(struct app_sockets *as, uint64_t ref, int64_t now);
+void app_sockets_reset(struct app_sockets *as, uint64_t ref);
+void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
+                         const struct tuple *t, const void *data, size_t len,
+                         size_t segment_len);
+
+int64_t app_sockets_deadline(const struct app_sockets *as);
+void app_sockets_run(struct app_sockets *as, int64_t now);
+
+#endif
