@@ -32,13 +32,14 @@ void frontend_put_exe(char to[FRONTEND_EXE_MAX], const char *path, size_t len);
  */
 struct frontend_ops {
 	/*
-	 * A client of a published port: connect to t.app, from t.host. 0, and
+	 * A client of the published socket `slot`: connect to t.app, from
+	 * t.host. 0, and
 	 * flow_app_connected(id) follows; *app_ref is set before it. Or a
 	 * negative errno: refused at once; -EADDRINUSE: t.host is in use with
 	 * t.app already. NULL: no port can be published.
 	 */
-	int (*tcp_open)(void *user, struct flow_id id, const struct tuple *t,
-	                uint64_t *app_ref, int64_t now);
+	int (*tcp_open)(void *user, struct flow_id id, uint32_t slot,
+	                const struct tuple *t, uint64_t *app_ref, int64_t now);
 	void (*tcp_connected)(void *user, uint64_t app_ref, int64_t now);
 	/* the flow is gone after this; do not close it */
 	void (*tcp_refused)(void *user, uint64_t app_ref, int err, int64_t now);
@@ -48,7 +49,11 @@ struct frontend_ops {
 	void (*tcp_writable)(void *user, uint64_t app_ref, int64_t now);
 	/* the host reset or lost the flow; the flow is gone after this */
 	void (*tcp_reset)(void *user, uint64_t app_ref, int err, int64_t now);
-	/* t is the tuple as the app knows it, not the translated one */
+	/*
+	 * t is the tuple as the app knows it, not the translated one; app_ref
+	 * is 0 for a flow that a client of a published port opened, until the
+	 * app has sent something.
+	 */
 	void (*udp_deliver)(void *user, uint64_t app_ref, const struct tuple *t,
 	                    const void *data, size_t len, size_t segment_len,
 	                    int64_t now);

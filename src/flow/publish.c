@@ -138,8 +138,8 @@ static struct tuple tuple_of(const struct flow_table *ft,
 /* --- TCP -------------------------------------------------------------------
  */
 
-static int ask_frontend(struct flow_table *ft, struct flow *f, bool any_port,
-                        int64_t now)
+static int ask_frontend(struct flow_table *ft, struct flow *f, uint32_t slot,
+                        bool any_port, int64_t now)
 {
 	const struct frontend_ops *ops = ft->rooms.frontend;
 	struct flow_id id = flow_id_of(ft, f);
@@ -148,7 +148,8 @@ static int ask_frontend(struct flow_table *ft, struct flow *f, bool any_port,
 	int rc;
 
 	for (unsigned int i = 0; i < PORT_TRIES; i++) {
-		rc = ops->tcp_open(ft->rooms.frontend_user, id, &t, &ref, now);
+		rc = ops->tcp_open(ft->rooms.frontend_user, id, slot, &t, &ref,
+		                   now);
 		if (rc != -EADDRINUSE || !any_port)
 			break;
 		t.host.port = (uint16_t)(1024 +
@@ -191,7 +192,7 @@ int flow_host_accepted(struct flow_table *ft, uint32_t slot, int fd,
 	                                                     : HOST_IP6);
 	ft->stats.opened++;
 	watch_inward(ft, f, p->id, client, now);
-	rc = ask_frontend(ft, f, any_port, now);
+	rc = ask_frontend(ft, f, slot, any_port, now);
 	if (rc < 0)
 		flow_app_connected(ft, flow_id_of(ft, f), rc, now);
 	return 0;

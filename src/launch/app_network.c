@@ -189,8 +189,14 @@ int app_network_socket(enum app_socket_kind kind)
 
 	if (kind >= APP_SOCKET_KINDS)
 		return -EINVAL;
-	fd = socket(kind == APP_SOCKET_TCP4 ? AF_INET : AF_INET6,
-	            SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(kind == APP_SOCKET_TCP4 || kind == APP_SOCKET_UDP4
+	                    ? AF_INET
+	                    : AF_INET6,
+	            (kind == APP_SOCKET_TCP4 || kind == APP_SOCKET_TCP6
+	                     ? SOCK_STREAM
+	                     : SOCK_DGRAM) |
+	                    SOCK_NONBLOCK | SOCK_CLOEXEC,
+	            0);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -37,6 +37,9 @@
 /* a listener without descriptors to accept with tries again after this */
 #define PAUSE_NS (100 * NS_PER_MS)
 #define SPARES 32u
+/* clients of datagram ports, each with a socket; the idlest makes room */
+#define CLIENTS_MAX 256u
+#define CLIENTS_FIRST (LISTENERS_MAX + CONNS_MAX)
 #define NONE UINT32_MAX
 
 enum conn_state {
@@ -65,6 +68,15 @@ struct app_conn {
 	uint8_t flags; /* enum conn_flag */
 };
 
+/* struct app_client - who speaks to a datagram socket inside, as t.host */
+struct app_client {
+	int fd; /* -1: free; connected to `to` */
+	uint32_t gen;
+	struct tuple t; /* as flow knows it */
+	struct endpoint to;
+	int64_t last_ns;
+};
+
 struct app_listener {
 	int fd;
 	uint8_t proto;
@@ -84,6 +96,7 @@ struct app_sockets {
 	uint32_t waiting[APP_SOCKET_KINDS];
 	int spare[APP_SOCKET_KINDS][SPARES];
 	uint32_t nspare[APP_SOCKET_KINDS], wanted[APP_SOCKET_KINDS];
+	struct app_client *clients; /* CLIENTS_MAX */
 	int64_t paused_until; /* TIME_NEVER: the listeners listen */
 	uint8_t *scratch;
 };
@@ -489,6 +502,109 @@ int app_sockets_listen(struct app_sockets *as, int fd, uint8_t proto,
 	return 0;
 }
 
+/* --- clients of datagram ports ---------------------------------------------
+ */
+
+static void ask_for(struct app_sockets *as, enum app_socket_kind kind, size_t n)
+{
+	while (as->nspare[kind] + as->wanted[kind] < n &&
+	       as->want(as->want_user, kind) == 0)
+		as->wanted[kind]++;
+}
+
+static void client_close(struct app_sockets *as, struct app_client *c)
+{
+	if (c->fd < 0)
+		return;
+	loop_del(as->loop, c->fd);
+	fd_close(&c->fd);
+	c->gen = c->gen >= 0xffffff ? 1 : c->gen + 1;
+}
+
+/* What the app answers goes where the client's flow goes. */
+static void on_answer(struct app_sockets *as, struct app_client *c, int64_t now)
+{
+	uint64_t ref = APP_SOCKETS_BIT |
+	               (CLIENTS_FIRST + (uint32_t)(c - as->clients));
+
+	for (int i = 0; i < READS_A_TURN; i++) {
+		struct tuple t = c->t;
+		ssize_t n = recv(c->fd, as->scratch, SCRATCH_BYTES,
+		                 MSG_DONTWAIT);
+
+		/* ECONNREFUSED: the listener has gone, as it may come again */
+		if (n < 0)
+			return;
+		c->last_ns = now;
+		(void)!flow_udp_send(as->ft, &t, ref, as->scratch, (size_t)n, 0,
+		                     now);
+	}
+}
+
+/* The socket of this client, made where there is none; or NULL. */
+static struct app_client *client_of(struct app_sockets *as,
+                                    const struct endpoint *to,
+                                    const struct tuple *t)
+{
+	enum app_socket_kind kind =
+		addr_is_ip4(&to->addr) ? APP_SOCKET_UDP4 : APP_SOCKET_UDP6;
+	struct app_client *c, *idlest = as->clients;
+	struct sockaddr_storage ss;
+	socklen_t len = endpoint_to_sockaddr(to, &ss);
+	struct loop_ref ref = {.kind = LOOP_APP_SOCKET};
+
+	for (c = as->clients; c < as->clients + CLIENTS_MAX; c++) {
+		if (c->fd >= 0 && endpoint_equal(&c->t.host, &t->host) &&
+		    endpoint_equal(&c->t.app, &t->app) &&
+		    endpoint_equal(&c->to, to))
+			return c;
+		if (idlest->fd >= 0 &&
+		    (c->fd < 0 || c->last_ns < idlest->last_ns))
+			idlest = c;
+	}
+	ask_for(as, kind, SPARES / 4);
+	if (!as->nspare[kind])
+		return NULL;
+	c = idlest;
+	client_close(as, c);
+	c->fd = as->spare[kind][--as->nspare[kind]];
+	c->t = *t;
+	c->to = *to;
+	ref.index = CLIENTS_FIRST + (uint32_t)(c - as->clients);
+	ref.gen = c->gen;
+	if (connect(c->fd, (const struct sockaddr *)&ss, len) < 0 ||
+	    loop_add(as->loop, c->fd, EPOLLIN, ref) < 0) {
+		fd_close(&c->fd);
+		return NULL;
+	}
+	return c;
+}
+
+void app_sockets_ready_for_clients(struct app_sockets *as, bool ip4)
+{
+	ask_for(as, ip4 ? APP_SOCKET_UDP4 : APP_SOCKET_UDP6, SPARES / 4);
+}
+
+void app_sockets_deliver_client(struct app_sockets *as,
+                                const struct endpoint *to,
+                                const struct tuple *t, const void *data,
+                                size_t len, size_t segment_len, int64_t now)
+{
+	struct app_client *c = client_of(as, to, t);
+	const uint8_t *at = data;
+
+	if (!c)
+		return; /* lost, as where a queue is full */
+	c->last_ns = now;
+	do {
+		size_t n = segment_len ? MIN(segment_len, len) : len;
+
+		(void)!send(c->fd, at, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		at += n;
+		len -= n;
+	} while (len);
+}
+
 /* --- events ------------------------------------------------------------------
  */
 
@@ -507,6 +623,16 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	}
 	if (index < LISTENERS_MAX)
 		return;
+	if (index >= CLIENTS_FIRST) {
+		struct app_client *client;
+
+		if (index >= CLIENTS_FIRST + CLIENTS_MAX)
+			return;
+		client = &as->clients[index - CLIENTS_FIRST];
+		if (client->fd >= 0 && client->gen == gen)
+			on_answer(as, client, now);
+		return;
+	}
 	c = conn_of(as, (uint64_t)gen << 32 | (index - LISTENERS_MAX));
 	if (!c)
 		return;
@@ -572,13 +698,20 @@ void app_sockets_reset(struct app_sockets *as, uint64_t ref)
 
 void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
                          const struct tuple *t, const void *data, size_t len,
-                         size_t segment_len)
+                         size_t segment_len, int64_t now)
 {
 	uint32_t index = (uint32_t)ref;
 	struct sockaddr_storage ss;
 	socklen_t ss_len = endpoint_to_sockaddr(&t->app, &ss);
 	const uint8_t *at = data;
 
+	if (index >= CLIENTS_FIRST && index < CLIENTS_FIRST + CLIENTS_MAX) {
+		struct endpoint to = as->clients[index - CLIENTS_FIRST].to;
+
+		app_sockets_deliver_client(as, &to, t, data, len, segment_len,
+		                           now);
+		return;
+	}
 	if (index >= as->nlisteners)
 		return;
 	do {
@@ -605,7 +738,7 @@ void app_sockets_run(struct app_sockets *as, int64_t now)
 	as->paused_until = TIME_NEVER;
 	for (uint32_t i = 0; i < as->nlisteners; i++)
 		if (as->listeners[i].proto == IP_PROTO_TCP &&
-		    watch_listener(as, i) < 0)
+		    watch_listener(as, i) == -ENOSPC)
 			as->paused_until = now + PAUSE_NS;
 }
 
@@ -621,11 +754,14 @@ struct app_sockets *app_sockets_new(struct loop *loop,
 	/* mappings of zeros: untouched slots cost nothing */
 	as->conns = calloc(CONNS_MAX, sizeof(*as->conns));
 	as->listeners = calloc(LISTENERS_MAX, sizeof(*as->listeners));
+	as->clients = calloc(CLIENTS_MAX, sizeof(*as->clients));
 	as->scratch = malloc(SCRATCH_BYTES);
-	if (!as->conns || !as->listeners || !as->scratch) {
+	if (!as->conns || !as->listeners || !as->clients || !as->scratch) {
 		app_sockets_free(as);
 		return NULL;
 	}
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		as->clients[i] = (struct app_client){.fd = -1, .gen = 1};
 	as->loop = loop;
 	as->want = want;
 	as->want_user = user;
@@ -651,11 +787,15 @@ void app_sockets_free(struct app_sockets *as)
 	for (uint32_t i = 0; as->conns && i < as->fresh; i++)
 		if (as->conns[i].state != CONN_FREE)
 			fd_close(&as->conns[i].fd);
+	for (size_t i = 0; as->clients && i < CLIENTS_MAX; i++)
+		if (as->clients[i].gen)
+			fd_close(&as->clients[i].fd);
 	for (size_t k = 0; k < APP_SOCKET_KINDS; k++)
 		while (as->nspare[k])
 			fd_close(&as->spare[k][--as->nspare[k]]);
 	free(as->conns);
 	free(as->listeners);
+	free(as->clients);
 	free(as->scratch);
 	free(as);
 }

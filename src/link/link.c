@@ -186,12 +186,19 @@ static struct link *entered(void *user, int64_t now)
 	return l;
 }
 
-static int on_app_open(void *user, struct flow_id id, const struct tuple *t,
-                       uint64_t *app_ref, int64_t now)
+static int on_app_open(void *user, struct flow_id id, uint32_t slot,
+                       const struct tuple *t, uint64_t *app_ref, int64_t now)
 {
+	struct link *l = entered(user, now);
+	const struct endpoint *inside =
+		link_listeners_inside(&l->listeners, slot);
 	struct conn_id conn;
-	int rc = stack_tcp_connect(entered(user, now)->stack, t,
-	                           flow_id_pack(id), &conn, now);
+	int rc;
+
+	if (inside)
+		return app_sockets_open(l->app_sockets, id, inside, app_ref,
+		                        now);
+	rc = stack_tcp_connect(l->stack, t, flow_id_pack(id), &conn, now);
 
 	if (!rc)
 		*app_ref = conn_pack(conn);
@@ -259,9 +266,19 @@ static void on_udp_deliver(void *user, uint64_t ref, const struct tuple *t,
 {
 	struct link *l = entered(user, now);
 
-	if (APP_SOCKETS_HAS(ref))
+	const struct endpoint *inside = NULL;
+
+	/* 0: of a client, who may only be let in by way of loopback */
+	if (!ref && flow_publish_count(l->ft))
+		inside = link_listeners_inside_udp(&l->listeners,
+		                                   addr_is_ip4(&t->app.addr),
+		                                   t->app.port);
+	if (inside)
+		app_sockets_deliver_client(l->app_sockets, inside, t, data, len,
+		                           segment_len, now);
+	else if (APP_SOCKETS_HAS(ref))
 		app_sockets_deliver(l->app_sockets, ref, t, data, len,
-		                    segment_len);
+		                    segment_len, now);
 	else
 		stack_udp_output(l->stack, t, data, len, segment_len, now);
 }
@@ -382,6 +399,9 @@ static void link_run(void *user, int64_t now)
 
 	stack_run(l->stack, now);
 	link_listeners_run(&l->listeners, now);
+	for (int ip4 = 0; ip4 < 2; ip4++)
+		if (l->listeners.has_inside_udp[ip4])
+			app_sockets_ready_for_clients(l->app_sockets, ip4);
 	app_sockets_run(l->app_sockets, now);
 }
 

@@ -12,7 +12,7 @@
 int link_listeners_init(struct link_listeners *l)
 {
 	l->diag = -1;
-	l->seen = calloc(FLOW_PUBLISH_MAX, 1);
+	l->seen = calloc(FLOW_PUBLISH_MAX, sizeof(*l->seen));
 	return l->seen ? 0 : -ENOMEM;
 }
 
@@ -40,6 +40,14 @@ static bool takes(const struct link_listeners *l,
 	       addr_equal(at, ip4 ? &l->app4 : &l->app6);
 }
 
+static bool is_loopback(const struct addr *a)
+{
+	static const struct addr one = {.b = {[15] = 1}};
+
+	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
+	                      : addr_equal(a, &one);
+}
+
 struct search {
 	struct link_listeners *l;
 	uint8_t proto;
@@ -48,13 +56,23 @@ struct search {
 static void on_found(void *user, const struct sock_diag_listener *found)
 {
 	const struct search *s = user;
+	bool loopback = is_loopback(&found->at.addr);
 	const struct flow_publish *p;
 	uint32_t at = 0;
 
-	while ((p = flow_publish_next(s->l->ft, &at)))
-		if (p->proto == s->proto && p->app_port == found->at.port &&
-		    takes(s->l, found, addr_is_ip4(&p->host.addr)))
-			s->l->seen[at - 1] = 1;
+	while ((p = flow_publish_next(s->l->ft, &at))) {
+		struct link_listener_seen *seen = &s->l->seen[at - 1];
+		bool ip4 = addr_is_ip4(&p->host.addr);
+
+		if (p->proto != s->proto || p->app_port != found->at.port)
+			continue;
+		if (takes(s->l, found, ip4)) {
+			seen->outside = true;
+		} else if (loopback && addr_is_ip4(&found->at.addr) == ip4) {
+			seen->inside = true;
+			seen->at = found->at;
+		}
+	}
 }
 
 static int look(struct link_listeners *l)
@@ -73,18 +91,51 @@ static int look(struct link_listeners *l)
 
 void link_listeners_run(struct link_listeners *l, int64_t now)
 {
+	const struct flow_publish *p;
 	uint32_t at = 0;
 	int rc = 0;
 
 	if (now < link_listeners_deadline(l))
 		return;
 	l->at = now + LISTENERS_EVERY_NS;
-	/* a list that was cut short says nothing of what is missing */
-	memset(l->seen, l->diag < 0, FLOW_PUBLISH_MAX);
+	while (flow_publish_next(l->ft, &at))
+		l->seen[at - 1] =
+			(struct link_listener_seen){.outside = l->diag < 0};
 	if (l->diag >= 0)
 		rc = look(l);
-	while (flow_publish_next(l->ft, &at))
-		if (l->seen[at - 1] || !rc)
-			flow_publish_set_listening(l->ft, at - 1,
-			                           l->seen[at - 1]);
+	l->has_inside_udp[0] = l->has_inside_udp[1] = false;
+	at = 0;
+	/* a list that was cut short says nothing of what is missing */
+	while ((p = flow_publish_next(l->ft, &at))) {
+		bool seen = l->seen[at - 1].outside || l->seen[at - 1].inside;
+
+		if (p->proto == IP_PROTO_UDP && link_listeners_inside(l, at - 1))
+			l->has_inside_udp[addr_is_ip4(&p->host.addr)] = true;
+		if (seen || !rc)
+			flow_publish_set_listening(l->ft, at - 1, seen);
+	}
+}
+
+const struct endpoint *link_listeners_inside(const struct link_listeners *l,
+                                             uint32_t slot)
+{
+	const struct link_listener_seen *seen;
+
+	if (slot >= FLOW_PUBLISH_MAX)
+		return NULL;
+	seen = &l->seen[slot];
+	return seen->inside && !seen->outside ? &seen->at : NULL;
+}
+
+const struct endpoint *link_listeners_inside_udp(const struct link_listeners *l,
+                                                 bool ip4, uint16_t port)
+{
+	const struct flow_publish *p;
+	uint32_t at = 0;
+
+	while (l->ft && (p = flow_publish_next(l->ft, &at)))
+		if (p->proto == IP_PROTO_UDP && p->app_port == port &&
+		    addr_is_ip4(&p->host.addr) == ip4)
+			return link_listeners_inside(l, at - 1);
+	return NULL;
 }

@@ -12,7 +12,16 @@ struct link_listeners {
 	int diag; /* -1: cannot be known; all ports are open */
 	struct addr app4, app6;
 	int64_t at;    /* when to look next */
-	uint8_t *seen; /* by slot of flow_publish_next() */
+	/* by slot of flow_publish_next() */
+	struct link_listener_seen *seen;
+	bool has_inside_udp[2]; /* by whether it is IPv4 */
+};
+
+/* struct link_listener_seen - what was found at the last look */
+struct link_listener_seen {
+	bool outside;         /* clients from outside get there */
+	bool inside;          /* on loopback only, at `at` */
+	struct endpoint at;
 };
 
 /* link_listeners_init() - malloc here only. 0 or -ENOMEM. */
@@ -21,5 +30,14 @@ void link_listeners_fini(struct link_listeners *l);
 /* TIME_NEVER while nothing is published: looking costs something */
 int64_t link_listeners_deadline(const struct link_listeners *l);
 void link_listeners_run(struct link_listeners *l, int64_t now);
+/*
+ * link_listeners_inside() - does the listener of this slot take connections
+ * from the app's loopback alone? Where, or NULL.
+ */
+const struct endpoint *link_listeners_inside(const struct link_listeners *l,
+                                             uint32_t slot);
+/* link_listeners_inside_udp() - the same for a datagram to this port */
+const struct endpoint *link_listeners_inside_udp(const struct link_listeners *l,
+                                                 bool ip4, uint16_t port);
 
 #endif

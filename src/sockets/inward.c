@@ -48,13 +48,14 @@ static struct endpoint peer_of(const struct endpoint *to,
 	return (struct endpoint){to->addr, client->port};
 }
 
-int inward_open(void *user, struct flow_id id, const struct tuple *t,
-                uint64_t *app_ref, int64_t now)
+int inward_open(void *user, struct flow_id id, uint32_t slot,
+                const struct tuple *t, uint64_t *app_ref, int64_t now)
 {
 	struct sockets *s = user;
 	struct endpoint to = t->app;
 	struct sock *listener = find(s, SK_STREAM, &to, &t->host), *sk;
 
+	(void)slot; /* t.app says it all */
 	if (!listener || listener->queue_len >= INWARD_QUEUE_MAX)
 		return -ECONNREFUSED;
 	sk = sk_new(s, SK_STREAM, listener->family);

@@ -465,8 +465,8 @@ void listener_drop(struct sockets *s, struct sock *sk);
 
 /* --- inward.c: clients of published ports --------------------------------- */
 /* as frontend_ops.tcp_open */
-int inward_open(void *user, struct flow_id id, const struct tuple *t,
-                uint64_t *app_ref, int64_t now);
+int inward_open(void *user, struct flow_id id, uint32_t slot,
+                const struct tuple *t, uint64_t *app_ref, int64_t now);
 /* inward_is() - waits in a listener's queue, and its flow is the host's */
 bool inward_is(const struct sock *sk);
 /* inward_reset() - the client went before it was accepted */

@@ -412,12 +412,13 @@ static void fe_echo_error(void *user, uint64_t app_ref, const struct tuple *t,
 	fe_error(user, app_ref, t, err, from, now);
 }
 
-static inline int fe_open(void *user, struct flow_id id, const struct tuple *t,
-                          uint64_t *app_ref, int64_t now)
+static inline int fe_open(void *user, struct flow_id id, uint32_t slot,
+                          const struct tuple *t, uint64_t *app_ref, int64_t now)
 {
 	struct fake *k = user;
 
 	(void)now;
+	(void)slot;
 	k->app_opens++;
 	k->app_id = id;
 	k->app_tuple = *t;
