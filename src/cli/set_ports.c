@@ -7,6 +7,7 @@
 #include "wire/headers.h"
 
 #include <errno.h>
+#include <string.h>
 
 int set_publish(struct cli *c, const struct option *o, const char *value,
                 struct error *err)
@@ -15,6 +16,10 @@ int set_publish(struct cli *c, const struct option *o, const char *value,
 	int rc;
 
 	(void)o;
+	if (!strcmp(value, "auto") && c->verb->where == OPTION_DO) {
+		k->publish_auto = true;
+		return 0;
+	}
 	if (k->npublish == CONFIG_PUBLISH_MAX)
 		return error_set(err, -E2BIG,
 		                 "more than %d --publish; write a range",

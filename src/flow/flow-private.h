@@ -149,6 +149,7 @@ struct flow_table {
 	size_t npublished;
 	struct flow_door *doors; /* FLOW_DOORS_MAX */
 	size_t ndoors;
+	struct follow *follow; /* NULL: nobody wants to know */
 	struct holds *holds; /* NULL: names are not looked at */
 	int64_t now_ns;      /* of the last turn: for limits of rate only */
 	bool closed;
@@ -343,6 +344,10 @@ void flow_make_room(struct flow_table *ft);
 /* publish.c: flows that clients of the host open */
 _must_check_ int publish_init(struct flow_table *ft);
 void publish_fini(struct flow_table *ft);
+
+/* follow.c: where the app listens */
+_must_check_ int follow_init(struct flow_table *ft);
+void follow_fini(struct flow_table *ft);
 
 /* door.c: what the app reaches under an address of its own */
 _must_check_ int doors_init(struct flow_table *ft);

@@ -92,6 +92,12 @@ struct flow_rooms {
 	 */
 	int (*door_open)(void *user, uint32_t door, struct flow_id id);
 	void *door_user;
+	/*
+	 * The app began (on) or ended to listen for TCP at this port, as far
+	 * as flow_follow_found() says. NULL: nobody wants to know.
+	 */
+	void (*listening)(void *user, uint16_t port, bool on);
+	void *listening_user;
 	struct flowlog *log; /* NULL: nothing is written down */
 	struct random_source random;
 };
@@ -169,6 +175,15 @@ const struct flow_publish *flow_publish_next(const struct flow_table *ft,
  * the host's kernel. Nothing happens where it was so already.
  */
 void flow_publish_set_listening(struct flow_table *ft, uint32_t slot, bool on);
+/*
+ * flow_is_following() - shall the frontend say where the app listens for TCP?
+ * Then every now and then: begin, found() for each port with a listener that
+ * is not on loopback alone, end.
+ */
+bool flow_is_following(const struct flow_table *ft);
+void flow_follow_begin(struct flow_table *ft);
+void flow_follow_found(struct flow_table *ft, uint16_t port);
+void flow_follow_end(struct flow_table *ft);
 /*
  * flow_app_connected() - the answer to frontend_ops.tcp_open(): 0, or a
  * negative errno, and then the flow is gone. From inside tcp_open() as well.

@@ -72,7 +72,7 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
 	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0 ||
 	    who_init(ft) < 0 || publish_init(ft) < 0 ||
-	    doors_init(ft) < 0) {
+	    doors_init(ft) < 0 || follow_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}
@@ -97,6 +97,7 @@ void flow_table_free(struct flow_table *ft)
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
 	publish_fini(ft);
 	doors_fini(ft);
+	follow_fini(ft);
 	who_fini(ft);
 	watch_fini(ft);
 	hold_fini(ft);

@@ -225,6 +225,15 @@ static enum flow_tls_names flow_tls_names_of(enum tls_names how)
 	return FLOW_TLS_NAMES_DNS;
 }
 
+static void on_listening(void *user, uint16_t port, bool on)
+{
+	struct datapath *dp = user;
+
+	/* lost where the monitor is busy: rare, and a restart tells again */
+	(void)!message_send(dp->monitor_fd, MSG_LISTENING, on ? port : -port,
+	                    NULL, 0, -1);
+}
+
 static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 {
 	const struct datapath_args *a = dp->args;
@@ -255,6 +264,8 @@ static int build_flow(struct datapath *dp, size_t flows, struct error *err)
 		.resolver = dp->resolver,
 		.denied = on_denied,
 		.denied_user = dp,
+		.listening = dp->config->publish_auto ? on_listening : NULL,
+		.listening_user = dp,
 		.door_open = datapath_door_open,
 		.door_user = dp,
 		.log = dp->log,

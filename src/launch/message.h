@@ -57,6 +57,8 @@ enum message_kind {
 	MSG_CONTROL_ANSWER, /* a struct control_piece, and its text */
 	MSG_DOOR_OPEN,      /* connect to the path of --host-unix for a flow;
 	                       a = the door's id, text: a uint64_t of ours */
+	MSG_LISTENING,      /* -p auto: the app listens at a TCP port (a > 0),
+	                       or does not any more (-a) */
 	MSG_WANT_SOCKET,    /* link: a socket of the app's namespace, not
 	                       connected; a = enum app_socket_kind
 	                       (link/app_sockets.h). To the app side as well */

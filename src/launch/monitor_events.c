@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -248,6 +249,11 @@ bool monitor_hear_datapath(struct monitor *m)
 	case MSG_CONTROL_ANSWER:
 		if (monitor_control_answer(m, head.text_len) < 0)
 			monitor_fail(m, -EPROTO, "bad answer of the datapath");
+		break;
+	case MSG_LISTENING:
+		if (m->config->publish_auto && m->phase == PHASE_RUNNING)
+			publishes_follow(&m->publishes, m->datapath_fd,
+			                 (uint16_t)abs(head.a), head.a > 0);
 		break;
 	case MSG_DOOR_OPEN:
 		on_door_open(m, &head);

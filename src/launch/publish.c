@@ -3,6 +3,7 @@
 #include "launch/publish.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "flow/flow.h"
 #include "launch/monitor-private.h"
 #include "wire/headers.h"
@@ -436,6 +437,29 @@ int publishes_remove(struct publishes *p, int datapath, uint32_t id)
 		                    0, -1);
 	}
 	return -ENOENT;
+}
+
+void publishes_follow(struct publishes *p, int datapath, uint16_t port,
+                      bool on)
+{
+	const struct publish_spec spec = {
+		.host_port = port, .app_port = port, .count = 1};
+	struct error err = {0};
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->list[i].app_port != port || p->list[i].udp)
+			continue;
+		/* the user has published it already, or it goes */
+		if (!on && p->list[i].is_followed)
+			(void)!publishes_remove(p, datapath, p->list[i].id);
+		return;
+	}
+	if (!on)
+		return;
+	if (publishes_add(p, datapath, &spec, &err) < 0)
+		log_notice("-p auto: %s", err.text);
+	else
+		p->list[p->n - 1].is_followed = true;
 }
 
 void publishes_fini(struct publishes *p)

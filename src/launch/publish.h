@@ -22,6 +22,7 @@ struct published {
 	bool udp;
 	struct endpoint host; /* port: the one that was chosen */
 	uint16_t app_port;
+	bool is_followed; /* by -p auto */
 };
 
 /* struct publishes - what one sandbox publishes now, in order of the ids */
@@ -47,6 +48,12 @@ _must_check_ int publishes_add(struct publishes *p, int datapath,
  */
 _must_check_ int publishes_remove(struct publishes *p, int datapath,
                                   uint32_t id);
+/*
+ * publishes_follow() - -p auto: the app's port, under its own number on the
+ * host's loopback, or not any more. What cannot be had is told, once.
+ */
+void publishes_follow(struct publishes *p, int datapath, uint16_t port,
+                      bool on);
 void publishes_fini(struct publishes *p);
 
 #endif

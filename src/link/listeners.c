@@ -23,7 +23,10 @@ void link_listeners_fini(struct link_listeners *l)
 
 int64_t link_listeners_deadline(const struct link_listeners *l)
 {
-	return l->ft && flow_publish_count(l->ft) ? l->at : TIME_NEVER;
+	if (!l->ft || (!flow_publish_count(l->ft) && !flow_is_following(l->ft)))
+		return TIME_NEVER;
+	/* one that has just been published need not wait */
+	return flow_publish_count(l->ft) == l->count ? l->at : 0;
 }
 
 /* Would a client of this family get there from outside? */
@@ -60,6 +63,8 @@ static void on_found(void *user, const struct sock_diag_listener *found)
 	const struct flow_publish *p;
 	uint32_t at = 0;
 
+	if (s->proto == IP_PROTO_TCP && !loopback)
+		flow_follow_found(s->l->ft, found->at.port);
 	while ((p = flow_publish_next(s->l->ft, &at))) {
 		struct link_listener_seen *seen = &s->l->seen[at - 1];
 		bool ip4 = addr_is_ip4(&p->host.addr);
@@ -98,11 +103,15 @@ void link_listeners_run(struct link_listeners *l, int64_t now)
 	if (now < link_listeners_deadline(l))
 		return;
 	l->at = now + LISTENERS_EVERY_NS;
+	l->count = flow_publish_count(l->ft);
 	while (flow_publish_next(l->ft, &at))
 		l->seen[at - 1] =
 			(struct link_listener_seen){.outside = l->diag < 0};
+	flow_follow_begin(l->ft);
 	if (l->diag >= 0)
 		rc = look(l);
+	if (!rc)
+		flow_follow_end(l->ft);
 	l->has_inside_udp[0] = l->has_inside_udp[1] = false;
 	at = 0;
 	/* a list that was cut short says nothing of what is missing */

@@ -12,6 +12,7 @@ struct link_listeners {
 	int diag; /* -1: cannot be known; all ports are open */
 	struct addr app4, app6;
 	int64_t at;    /* when to look next */
+	size_t count;  /* published ports at the last look */
 	/* by slot of flow_publish_next() */
 	struct link_listener_seen *seen;
 	bool has_inside_udp[2]; /* by whether it is IPv4 */

@@ -118,12 +118,39 @@ struct sock *inward_datagram(struct sockets *s, const struct tuple *t)
 
 int64_t inward_deadline(const struct sockets *s)
 {
-	return s->ft && flow_publish_count(s->ft) ? s->inward_at : TIME_NEVER;
+	if (!s->ft || (!flow_publish_count(s->ft) && !flow_is_following(s->ft)))
+		return TIME_NEVER;
+	/* one that has just been published need not wait */
+	return flow_publish_count(s->ft) == s->ninward ? s->inward_at : 0;
 }
 
 void inward_changed(struct sockets *s)
 {
 	s->inward_at = 0;
+}
+
+static void follow(struct sockets *s)
+{
+	const struct endpoint nobody = {.port = 1};
+
+	if (!flow_is_following(s->ft))
+		return;
+	flow_follow_begin(s->ft);
+	for (uint32_t i = 0; i < s->fresh; i++) {
+		const struct sock *sk = &s->socks[i];
+		struct endpoint to = {s->config.app4, sk->local.port};
+		bool listens = sk->state == SK_LISTEN &&
+		               sk->kind == SK_STREAM &&
+		               !inside_is_loopback(&sk->local.addr);
+
+		if (listens && !inside_find(s, SK_STREAM, &to, &nobody)) {
+			to.addr = s->config.app6;
+			listens = inside_find(s, SK_STREAM, &to, &nobody);
+		}
+		if (listens)
+			flow_follow_found(s->ft, to.port);
+	}
+	flow_follow_end(s->ft);
 }
 
 /* A process that ends closes its listeners without telling us. */
@@ -136,6 +163,8 @@ void inward_run(struct sockets *s, int64_t now)
 	if (now < inward_deadline(s))
 		return;
 	s->inward_at = now + LOOK_EVERY_NS;
+	s->ninward = flow_publish_count(s->ft);
+	follow(s);
 	while ((p = flow_publish_next(s->ft, &at))) {
 		bool ip4 = addr_is_ip4(&p->host.addr);
 		struct endpoint to = {ip4 ? s->config.app4 : s->config.app6,
