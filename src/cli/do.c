@@ -98,6 +98,13 @@ static int check_control(const struct cli *c, struct error *err)
 		                 "--%s cannot be had with --network=host: "
 		                 "there is no sandbox; leave one of them out",
 		                 k->name ? "name" : "control=required");
+	if (k->network == NETWORK_HOST &&
+	    (k->info_fd >= 0 || k->json_status_fd >= 0))
+		return error_set(err, -EINVAL,
+		                 "--%s cannot be had with --network=host: "
+		                 "nobody stays to write to it",
+		                 k->info_fd >= 0 ? "info-fd"
+		                                 : "json-status-fd");
 	if (k->name && k->control == CONTROL_OFF)
 		return error_set(err, -EINVAL,
 		                 "--name needs the control socket; leave "

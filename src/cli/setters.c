@@ -429,25 +429,26 @@ int set_preserve_fds(struct cli *c, const struct option *o, const char *value,
 	return 0;
 }
 
-int set_ready_fd(struct cli *c, const struct option *o, const char *value,
+/* A descriptor that the caller reads the other end of. */
+int set_write_fd(struct cli *c, const struct option *o, const char *value,
                  struct error *err)
 {
 	int64_t v;
-	int flags;
+	int flags, fd;
 
-	(void)o;
 	if (option_parse_number(value, 0, 1 << 20, &v) < 0)
 		return error_set(err, -EINVAL,
-		                 "--ready-fd %s: write the number of an open "
+		                 "--%s %s: write the number of an open "
 		                 "descriptor",
-		                 value);
+		                 o->name, value);
 	flags = fcntl((int)v, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return error_set(err, -EBADF,
-		                 "--ready-fd %s: this descriptor is not open "
-		                 "for writing",
-		                 value);
-	c->config.ready_fd = (int)v;
+		                 "--%s %s: this descriptor is not open for "
+		                 "writing",
+		                 o->name, value);
+	fd = (int)v;
+	memcpy((char *)c + o->at, &fd, sizeof(fd));
 	return 0;
 }
 

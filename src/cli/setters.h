@@ -13,7 +13,7 @@ option_setter set_allow, set_deny, set_policy, set_offline;
 option_setter set_dns, set_dns_deny, set_tls_names, set_dns_search,
 	set_add_host, set_cidr, set_cidr6;
 option_setter set_mtu, set_ifname, set_ip4_only, set_ip6_only;
-option_setter set_preserve_fds, set_ready_fd, set_max_flows;
+option_setter set_preserve_fds, set_write_fd, set_max_flows;
 option_setter set_log, set_report, set_text, set_pcap;
 option_setter set_publish, set_host_port, set_forward, set_host_unix;
 option_setter set_args, set_block_fd;

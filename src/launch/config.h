@@ -123,7 +123,9 @@ struct sandbox_config {
 	unsigned int preserve_fds; /* 3..2+N kept; with preserve_fds_given */
 	bool preserve_fds_given;
 	bool close_fds; /* close everything above stdio */
-	int ready_fd;   /* -1: none; a line is written once CMD may run */
+	/* -1: none. "1" is written once CMD may run; JSON about it then; a
+	 * line of JSON then, and one at the end */
+	int ready_fd, info_fd, json_status_fd;
 	enum control_choice control;
 	const char *name;    /* --name, NULL: a number; insists on control */
 	const char *runtime; /* XDG_RUNTIME_DIR, NULL */

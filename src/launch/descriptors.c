@@ -167,7 +167,8 @@ static void close_unless_harmless(int fd, void *user)
 
 	if (flags < 0 || flags & FD_CLOEXEC)
 		return; /* exec closes it */
-	if (fd == c->pcap_fd || fd == c->ready_fd || !is_harmless(fd))
+	if (fd == c->pcap_fd || fd == c->ready_fd || fd == c->info_fd ||
+	    fd == c->json_status_fd || !is_harmless(fd))
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 

@@ -72,6 +72,16 @@ void monitor_control_run(struct monitor *m, int64_t now);
 /* MSG_CONTROL_ANSWER, its text in m->text. 0 or -EPROTO */
 _must_check_ int monitor_control_answer(struct monitor *m, size_t len);
 void monitor_control_close(struct monitor *m);
+/* monitor_status.c: what callers are told by --ready-fd, --info-fd and
+ * --json-status-fd; -1: CMD never ran */
+void monitor_told_started(struct monitor *m);
+void monitor_told_ended(const struct monitor *m, int status);
+/* monitor_cmd_pid() - as this process counts; 0: not known */
+int monitor_cmd_pid(const struct monitor *m);
+struct control_text;
+/* the last n published ports as a JSON array */
+void monitor_put_published(const struct publishes *all, size_t n,
+                           struct control_text *t);
 /* monitor_hear_datapath() - one message of it; false: there is no more now */
 bool monitor_hear_datapath(struct monitor *m);
 

@@ -35,6 +35,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "launch/hostfiles.h"
+#include "launch/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +175,8 @@ static enum monitor_result run(const struct sandbox_config *config,
 	monitor_serve(m);
 	*again = m->no_proc && pid_ns;
 	*status = m->status;
+	if (m->started)
+		monitor_told_ended(m, m->err.code ? EXIT_POSTERN : m->status);
 	end(m, !m->err.code);
 	if (!m->err.code)
 		return MONITOR_RAN;

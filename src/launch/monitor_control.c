@@ -53,21 +53,6 @@ static int on_kill(void *user, int sig)
 	return 0;
 }
 
-/* The number behind a pidfd, as this process counts; 0: not known. */
-static int pid_of(int pidfd)
-{
-	char path[48], line[128];
-	_auto_fclose_ FILE *f = NULL;
-	int pid = 0;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pid: %d", &pid) == 1)
-			break;
-	return pid > 0 ? pid : 0;
-}
-
 static void put_command(const struct monitor *m, struct control_text *t)
 {
 	size_t start = t->len;
@@ -85,29 +70,12 @@ static void put_command(const struct monitor *m, struct control_text *t)
 	control_text_put(t, "]");
 }
 
-static void put_published(const struct published *p, struct control_text *t)
-{
-	char at[ENDPOINT_TEXT_MAX];
-
-	control_text_put(t, "{\"number\":%u,\"proto\":\"%s\",", p->id,
-	                 p->udp ? "udp" : "tcp");
-	control_text_put(t, "\"host\":\"%s\",\"port\":%u}",
-	                 endpoint_format(&p->host, at), p->app_port);
-}
-
-/* Those that were published last, since a line is not for thousands. */
+/* A line is not for thousands. */
 static void put_publishes(const struct publishes *all, size_t n,
                           struct control_text *t)
 {
-	size_t first = all->n - MIN(all->n, MIN(n, PUBLISHED_TOLD));
-
-	control_text_put(t, ",\"published\":[");
-	for (size_t i = first; i < all->n; i++) {
-		if (i > first)
-			control_text_put(t, ",");
-		put_published(&all->list[i], t);
-	}
-	control_text_put(t, "]");
+	control_text_put(t, ",\"published\":");
+	monitor_put_published(all, MIN(n, PUBLISHED_TOLD), t);
 }
 
 static int on_publish(void *user, const char *port, struct control_text *t,
@@ -148,7 +116,7 @@ static void on_info(void *user, struct control_text *t, int64_t now)
 	control_text_member(t, "version", POSTERN_VERSION);
 	control_text_put(t, ",\"pid\":%d", (int)getpid());
 	if (m->cmd >= 0)
-		control_text_put(t, ",\"command_pid\":%d", pid_of(m->cmd));
+		control_text_put(t, ",\"command_pid\":%d", monitor_cmd_pid(m));
 	(void)clock_gettime(CLOCK_REALTIME, &wall);
 	s = wall.tv_sec - (time_t)((now - m->started_ns) / NS_PER_S);
 	if (gmtime_r(&s, &tm) &&

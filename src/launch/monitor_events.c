@@ -125,9 +125,9 @@ static int publish_all(struct monitor *m)
 /* Both sides are ready: CMD may run. */
 static void maybe_go(struct monitor *m)
 {
-	const struct sandbox_config *c = m->config;
-	int keep[4 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
-	                                     m->datapath_fd, m->cmd};
+	int keep[5 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
+	                                     m->datapath_fd, m->cmd,
+	                                     m->config->json_status_fd};
 	int rc;
 
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
@@ -143,13 +143,10 @@ static void maybe_go(struct monitor *m)
 	m->phase = PHASE_RUNNING;
 	m->started = true;
 	m->started_ns = loop_clock();
-	if (c->ready_fd >= 0) {
-		(void)!write(c->ready_fd, "ready\n", 6);
-		close(c->ready_fd);
-	}
+	monitor_told_started(m);
 	/* CMD's pipes are CMD's alone from now on */
 	descriptors_close(&m->inherited, keep,
-	                  4 + monitor_control_fds(m, keep + 4));
+	                  5 + monitor_control_fds(m, keep + 5));
 	stdio_detach(false);
 }
 
