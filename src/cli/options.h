@@ -127,7 +127,8 @@ _must_check_ int cli_options_parse(struct cli *c, char **argv,
 /* cli_options_environment() - POSTERN_* defaults for what was not written */
 _must_check_ int cli_options_environment(struct cli *c, struct error *err);
 
-/* cli_settle_doors() - finds what doors lead to; holds them against the rules */
+/* cli_settle_doors() - finds what doors lead to; holds them against the rules
+ */
 _must_check_ int cli_settle_doors(struct cli *c, struct error *err);
 /* cli_options_fini() - frees what they kept */
 void cli_options_fini(struct cli *c);

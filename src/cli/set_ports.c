@@ -85,8 +85,7 @@ static int judge_door(const struct cli *c, const struct door_spec *d,
                       struct error *err)
 {
 	struct policy_question q = {
-		.host = d->to,
-		.proto = d->udp ? IP_PROTO_UDP : IP_PROTO_TCP};
+		.host = d->to, .proto = d->udp ? IP_PROTO_UDP : IP_PROTO_TCP};
 	struct policy_answer a;
 
 	policy_decide(c->policy, &q, &a);

@@ -447,7 +447,10 @@ int set_write_fd(struct cli *c, const struct option *o, const char *value,
 		                 "--%s %s: this descriptor is not open for "
 		                 "writing",
 		                 o->name, value);
-	fd = (int)v;
+	/* those of stdio are CMD's alone once it runs: then a copy of it */
+	fd = v > 2 ? (int)v : fcntl((int)v, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return error_set(err, -errno, "--%s %s: ", o->name, value);
 	memcpy((char *)c + o->at, &fd, sizeof(fd));
 	return 0;
 }

@@ -50,8 +50,8 @@ struct flow {
 	uint32_t hash;       /* of kind and t; UDP and echo only */
 	uint32_t prev, next; /* flow_list, or next: free and dead lists */
 	uint32_t pend_next;
-	int64_t last_ns;  /* last datagram; lists are ordered by it */
-	uint32_t pin;     /* held of policy's, or 0 */
+	int64_t last_ns; /* last datagram; lists are ordered by it */
+	uint32_t pin;    /* held of policy's, or 0 */
 	/* FLOW_F_INWARD: the id of what it came through; else of the door
 	 * that it goes by, or 0 */
 	uint32_t way;
@@ -136,7 +136,7 @@ struct flow_table {
 	struct denied denied;
 	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */
 	struct endpoint judged_host;
-	uint32_t judged_door;    /* its id, or 0 */
+	uint32_t judged_door;     /* its id, or 0 */
 	struct flow_watch *watch; /* by slot; NULL: no log */
 	struct who_waits *waits;
 	uint16_t echo_seq;  /* of the request that is judged right now */
@@ -150,8 +150,8 @@ struct flow_table {
 	struct flow_door *doors; /* FLOW_DOORS_MAX */
 	size_t ndoors;
 	struct follow *follow; /* NULL: nobody wants to know */
-	struct holds *holds; /* NULL: names are not looked at */
-	int64_t now_ns;      /* of the last turn: for limits of rate only */
+	struct holds *holds;   /* NULL: names are not looked at */
+	int64_t now_ns;        /* of the last turn: for limits of rate only */
 	bool closed;
 };
 

@@ -205,9 +205,9 @@ void flow_app_connected(struct flow_table *ft, struct flow_id id, int err,
  * one that denies says otherwise. The rule of its flows is called "door:ID".
  */
 struct flow_door {
-	uint32_t id;   /* from 1 */
-	uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
-	bool to_unix;  /* the target has a path, which flow never sees */
+	uint32_t id;     /* from 1 */
+	uint8_t proto;   /* IP_PROTO_TCP or IP_PROTO_UDP */
+	bool to_unix;    /* the target has a path, which flow never sees */
 	bool by_gateway; /* some faces are the gateway's */
 	size_t nfaces;
 	struct endpoint faces[FLOW_DOOR_FACES];

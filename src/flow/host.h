@@ -42,7 +42,7 @@ struct flow_host_part {
 	uint8_t ttl;         /* as last set on the socket; 0: never */
 	bool has_peek_off : 1;
 	bool is_ip4 : 1;
-	bool is_path : 1; /* AF_UNIX */
+	bool is_path : 1;   /* AF_UNIX */
 	bool is_dry : 1;    /* no event came since the queue's end was seen */
 	bool was_large : 1; /* much was queued since it was last empty */
 	bool has_fin : 1; /* the host's end of stream is queued, or an error */

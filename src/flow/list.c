@@ -54,8 +54,7 @@ static void take_verdict(struct flow_table *ft, const struct flow *f,
                          int64_t now, struct flow_info *out)
 {
 	struct policy_question q = {
-		.proto = flow_kind_proto((enum flow_kind)f->kind),
-		.now = now};
+		.proto = flow_kind_proto((enum flow_kind)f->kind), .now = now};
 	struct policy_answer a;
 
 	out->host = flow_decide(ft, &f->t, &q, &a, &out->door);

@@ -71,8 +71,8 @@ struct flow_table *flow_table_new(const struct flow_config *config,
 	ft->slots = calloc(ft->nslots, sizeof(*ft->slots));
 	if (!ft->slots || flow_hash_init(ft, config->max_flows) < 0 ||
 	    dns_tcp_init(ft) < 0 || watch_init(ft) < 0 || hold_init(ft) < 0 ||
-	    who_init(ft) < 0 || publish_init(ft) < 0 ||
-	    doors_init(ft) < 0 || follow_init(ft) < 0) {
+	    who_init(ft) < 0 || publish_init(ft) < 0 || doors_init(ft) < 0 ||
+	    follow_init(ft) < 0) {
 		flow_table_free(ft);
 		return NULL;
 	}

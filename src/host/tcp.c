@@ -44,8 +44,8 @@ static void set_options(struct host *h, struct flow_host_part *part)
 	/* urgent data is inline on both frontends (T10) */
 	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	/* AF_UNIX streams have had it since 3.4 */
-	if (part->is_path || (part->is_ip4 ? h->has_peek_off4
-	                                   : h->has_peek_off6))
+	if (part->is_path ||
+	    (part->is_ip4 ? h->has_peek_off4 : h->has_peek_off6))
 		part->has_peek_off =
 			setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &zero,
 		                   sizeof(zero)) == 0;

@@ -114,7 +114,7 @@ struct sandbox_config {
 	size_t nhosts;
 	struct publish_spec publish[CONFIG_PUBLISH_MAX];
 	size_t npublish;
-	bool publish_auto; /* -p auto */
+	bool publish_auto;       /* -p auto */
 	struct door_spec *doors; /* CONFIG_DOORS_MAX of them, or NULL */
 	size_t ndoors;
 	struct id_map_entry uid_map[CONFIG_IDMAP_MAX];

@@ -398,8 +398,9 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 		                 flows);
 	dp->app_sockets = app_sockets_new(dp->loop, on_want_socket, dp);
 	if (!dp->app_sockets)
-		return error_set(err, -ENOMEM, "no memory for the app's "
-		                               "loopback");
+		return error_set(err, -ENOMEM,
+		                 "no memory for the app's "
+		                 "loopback");
 	link_set_app_sockets(dp->link, dp->app_sockets);
 	link_set_who(dp->link, dp->app_index ? dp->app_network : -1,
 	             (unsigned int)dp->app_index, on_ask_socket, dp);

@@ -49,6 +49,8 @@ static void put_flow(struct datapath *dp, struct control_text *t,
 	control_text_member(t, "program", f->who.name);
 	if (f->publish)
 		control_text_put(t, ",\"rule\":\"publish:%u\"", f->publish);
+	if (f->door)
+		control_text_put(t, ",\"rule\":\"door:%u\"", f->door);
 	if (f->rule) {
 		control_text_member(t, "rule",
 		                    policy_rule_text(dp->policy, f->rule));

@@ -192,8 +192,8 @@ int door_parse(enum door_kind kind, const char *text, struct door_spec *spec,
 
 int door_resolve(struct door_spec *spec, struct error *err)
 {
-	struct addrinfo hints = {.ai_socktype = spec->udp ? SOCK_DGRAM
-	                                                  : SOCK_STREAM},
+	struct addrinfo hints = {.ai_socktype =
+	                                 spec->udp ? SOCK_DGRAM : SOCK_STREAM},
 			*list;
 	int rc;
 
@@ -215,11 +215,10 @@ int door_resolve(struct door_spec *spec, struct error *err)
 		spec->is_resolved = true;
 	}
 	freeaddrinfo(list);
-	return spec->is_resolved
-	               ? 0
-	               : error_set(err, -ENOENT,
-	                           "--forward %s: %s has no address",
-	                           spec->text, spec->host);
+	return spec->is_resolved ? 0
+	                         : error_set(err, -ENOENT,
+	                                     "--forward %s: %s has no address",
+	                                     spec->text, spec->host);
 }
 
 /* --- what becomes of it ------------------------------------------------------
@@ -250,7 +249,7 @@ static void put_face(struct flow_door *d, bool has, const struct addr *at,
 void door_make(const struct door_spec *spec, uint32_t id,
                const struct door_side *side, struct flow_door *out)
 {
-	struct addr loopback4 = addr_ip4(127, 0, 0, 1);
+	struct addr loopback4 = addr_ip4(127, 0, 0, 1), unused;
 	bool both = !spec->has_bind;
 
 	*out = (struct flow_door){
@@ -260,7 +259,8 @@ void door_make(const struct door_spec *spec, uint32_t id,
 		.by_gateway = spec->kind == DOOR_HOST_PORT,
 		.to = spec->to,
 	};
-	snprintf(out->name, sizeof(out->name), "%s", spec->host);
+	if (addr_parse(spec->host, &unused) < 0)
+		snprintf(out->name, sizeof(out->name), "%s", spec->host);
 	put_face(out, spec->has_bind, &spec->bind, spec->port);
 	put_face(out, both && side->has_ip4, &loopback4, spec->port);
 	put_face(out, both && side->has_ip6, &loopback6, spec->port);
@@ -282,8 +282,8 @@ size_t door_loopback_faces(const struct flow_door *d)
 int door_connect(const struct door_spec *spec)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	_auto_close_ int fd = socket(
-		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	_auto_close_ int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;

@@ -72,7 +72,8 @@ enum message_kind {
 
 #define MESSAGE_TEXT_MAX 65536
 /* which face of which door, both from 0 */
-#define MSG_DOOR_FACE(door_, face_) ((int32_t)((door_)*FLOW_DOOR_FACES + (face_)))
+#define MSG_DOOR_FACE(door_, face_)                                            \
+	((int32_t)((door_)*FLOW_DOOR_FACES + (face_)))
 
 struct message_head {
 	uint32_t kind; /* enum message_kind */

@@ -330,8 +330,7 @@ static bool on_app_message(struct monitor *m)
 	} else if (head.kind == MSG_APP_READY && fd >= 0 && !m->app_ready) {
 		on_app_ready(m, &fd);
 	} else if ((head.kind == MSG_FRAME_PORT ||
-	            head.kind == MSG_RESOLVER_SOCKET ||
-	            head.kind == MSG_DOOR ||
+	            head.kind == MSG_RESOLVER_SOCKET || head.kind == MSG_DOOR ||
 	            head.kind == MSG_APP_NETWORK) &&
 	           fd >= 0 && m->datapath_fd >= 0 && !m->app_ready) {
 		rc = monitor_tell(m->datapath_fd, head.kind, head.a, NULL, 0,

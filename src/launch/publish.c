@@ -439,8 +439,7 @@ int publishes_remove(struct publishes *p, int datapath, uint32_t id)
 	return -ENOENT;
 }
 
-void publishes_follow(struct publishes *p, int datapath, uint16_t port,
-                      bool on)
+void publishes_follow(struct publishes *p, int datapath, uint16_t port, bool on)
 {
 	const struct publish_spec spec = {
 		.host_port = port, .app_port = port, .count = 1};

@@ -38,8 +38,8 @@
 #define PAUSE_NS (100 * NS_PER_MS)
 #define SPARES 32u
 /* clients of datagram ports, each with a socket; the idlest makes room */
-#define CLIENTS_MAX 256u
-#define CLIENTS_FIRST (LISTENERS_MAX + CONNS_MAX)
+#define PEERS_MAX 256u
+#define PEERS_FIRST (LISTENERS_MAX + CONNS_MAX)
 #define NONE UINT32_MAX
 
 enum conn_state {
@@ -68,8 +68,8 @@ struct app_conn {
 	uint8_t flags; /* enum conn_flag */
 };
 
-/* struct app_client - who speaks to a datagram socket inside, as t.host */
-struct app_client {
+/* struct app_peer - who speaks to a datagram socket inside, as t.host */
+struct app_peer {
 	int fd; /* -1: free; connected to `to` */
 	uint32_t gen;
 	struct tuple t; /* as flow knows it */
@@ -96,8 +96,8 @@ struct app_sockets {
 	uint32_t waiting[APP_SOCKET_KINDS];
 	int spare[APP_SOCKET_KINDS][SPARES];
 	uint32_t nspare[APP_SOCKET_KINDS], wanted[APP_SOCKET_KINDS];
-	struct app_client *clients; /* CLIENTS_MAX */
-	int64_t paused_until; /* TIME_NEVER: the listeners listen */
+	struct app_peer *peers; /* PEERS_MAX */
+	int64_t paused_until;   /* TIME_NEVER: the listeners listen */
 	uint8_t *scratch;
 };
 
@@ -109,8 +109,7 @@ static uint64_t ref_of(const struct app_sockets *as, const struct app_conn *c)
 
 static struct app_conn *conn_of(struct app_sockets *as, uint64_t ref)
 {
-	uint32_t index = (uint32_t)ref,
-		 gen = (uint32_t)(ref >> 32) & 0xffffff;
+	uint32_t index = (uint32_t)ref, gen = (uint32_t)(ref >> 32) & 0xffffff;
 
 	if (index >= as->fresh || as->conns[index].state == CONN_FREE ||
 	    as->conns[index].gen != gen)
@@ -397,7 +396,8 @@ void app_sockets_spare(struct app_sockets *as, enum app_socket_kind kind,
 
 		*head = c->next;
 		if (c->flow.gen) {
-			start_connect(as, c, fd_take(&owned), loop_now(as->loop));
+			start_connect(as, c, fd_take(&owned),
+			              loop_now(as->loop));
 			return;
 		}
 		conn_free(as, c, false);
@@ -418,7 +418,7 @@ static void pause_listeners(struct app_sockets *as, int64_t now)
 }
 
 /* #syscalls accept4 */
-static void on_client(struct app_sockets *as, const struct app_listener *l,
+static void on_accept(struct app_sockets *as, const struct app_listener *l,
                       int64_t now)
 {
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -461,9 +461,9 @@ static void on_datagram(struct app_sockets *as, uint32_t index, int64_t now)
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);
 		struct tuple t = {.host = l->at};
-		ssize_t n = recvfrom(l->fd, as->scratch, SCRATCH_BYTES,
-		                     MSG_DONTWAIT, (struct sockaddr *)&ss,
-		                     &len);
+		ssize_t n =
+			recvfrom(l->fd, as->scratch, SCRATCH_BYTES,
+		                 MSG_DONTWAIT, (struct sockaddr *)&ss, &len);
 
 		if (n < 0)
 			return;
@@ -512,7 +512,7 @@ static void ask_for(struct app_sockets *as, enum app_socket_kind kind, size_t n)
 		as->wanted[kind]++;
 }
 
-static void client_close(struct app_sockets *as, struct app_client *c)
+static void peer_close(struct app_sockets *as, struct app_peer *c)
 {
 	if (c->fd < 0)
 		return;
@@ -522,15 +522,15 @@ static void client_close(struct app_sockets *as, struct app_client *c)
 }
 
 /* What the app answers goes where the client's flow goes. */
-static void on_answer(struct app_sockets *as, struct app_client *c, int64_t now)
+static void on_answer(struct app_sockets *as, struct app_peer *c, int64_t now)
 {
-	uint64_t ref = APP_SOCKETS_BIT |
-	               (CLIENTS_FIRST + (uint32_t)(c - as->clients));
+	uint64_t ref =
+		APP_SOCKETS_BIT | (PEERS_FIRST + (uint32_t)(c - as->peers));
 
 	for (int i = 0; i < READS_A_TURN; i++) {
 		struct tuple t = c->t;
-		ssize_t n = recv(c->fd, as->scratch, SCRATCH_BYTES,
-		                 MSG_DONTWAIT);
+		ssize_t n =
+			recv(c->fd, as->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
 
 		/* ECONNREFUSED: the listener has gone, as it may come again */
 		if (n < 0)
@@ -542,18 +542,18 @@ static void on_answer(struct app_sockets *as, struct app_client *c, int64_t now)
 }
 
 /* The socket of this client, made where there is none; or NULL. */
-static struct app_client *client_of(struct app_sockets *as,
-                                    const struct endpoint *to,
-                                    const struct tuple *t)
+static struct app_peer *peer_of(struct app_sockets *as,
+                                const struct endpoint *to,
+                                const struct tuple *t)
 {
 	enum app_socket_kind kind =
 		addr_is_ip4(&to->addr) ? APP_SOCKET_UDP4 : APP_SOCKET_UDP6;
-	struct app_client *c, *idlest = as->clients;
+	struct app_peer *c, *idlest = as->peers;
 	struct sockaddr_storage ss;
 	socklen_t len = endpoint_to_sockaddr(to, &ss);
 	struct loop_ref ref = {.kind = LOOP_APP_SOCKET};
 
-	for (c = as->clients; c < as->clients + CLIENTS_MAX; c++) {
+	for (c = as->peers; c < as->peers + PEERS_MAX; c++) {
 		if (c->fd >= 0 && endpoint_equal(&c->t.host, &t->host) &&
 		    endpoint_equal(&c->t.app, &t->app) &&
 		    endpoint_equal(&c->to, to))
@@ -566,11 +566,11 @@ static struct app_client *client_of(struct app_sockets *as,
 	if (!as->nspare[kind])
 		return NULL;
 	c = idlest;
-	client_close(as, c);
+	peer_close(as, c);
 	c->fd = as->spare[kind][--as->nspare[kind]];
 	c->t = *t;
 	c->to = *to;
-	ref.index = CLIENTS_FIRST + (uint32_t)(c - as->clients);
+	ref.index = PEERS_FIRST + (uint32_t)(c - as->peers);
 	ref.gen = c->gen;
 	if (connect(c->fd, (const struct sockaddr *)&ss, len) < 0 ||
 	    loop_add(as->loop, c->fd, EPOLLIN, ref) < 0) {
@@ -580,17 +580,16 @@ static struct app_client *client_of(struct app_sockets *as,
 	return c;
 }
 
-void app_sockets_ready_for_clients(struct app_sockets *as, bool ip4)
+void app_sockets_make_ready(struct app_sockets *as, bool ip4)
 {
 	ask_for(as, ip4 ? APP_SOCKET_UDP4 : APP_SOCKET_UDP6, SPARES / 4);
 }
 
-void app_sockets_deliver_client(struct app_sockets *as,
-                                const struct endpoint *to,
-                                const struct tuple *t, const void *data,
-                                size_t len, size_t segment_len, int64_t now)
+void app_sockets_deliver_in(struct app_sockets *as, const struct endpoint *to,
+                            const struct tuple *t, const void *data, size_t len,
+                            size_t segment_len, int64_t now)
 {
-	struct app_client *c = client_of(as, to, t);
+	struct app_peer *c = peer_of(as, to, t);
 	const uint8_t *at = data;
 
 	if (!c)
@@ -616,21 +615,21 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 
 	if (index < as->nlisteners) {
 		if (as->listeners[index].proto == IP_PROTO_TCP)
-			on_client(as, &as->listeners[index], now);
+			on_accept(as, &as->listeners[index], now);
 		else
 			on_datagram(as, index, now);
 		return;
 	}
 	if (index < LISTENERS_MAX)
 		return;
-	if (index >= CLIENTS_FIRST) {
-		struct app_client *client;
+	if (index >= PEERS_FIRST) {
+		struct app_peer *peer;
 
-		if (index >= CLIENTS_FIRST + CLIENTS_MAX)
+		if (index >= PEERS_FIRST + PEERS_MAX)
 			return;
-		client = &as->clients[index - CLIENTS_FIRST];
-		if (client->fd >= 0 && client->gen == gen)
-			on_answer(as, client, now);
+		peer = &as->peers[index - PEERS_FIRST];
+		if (peer->fd >= 0 && peer->gen == gen)
+			on_answer(as, peer, now);
 		return;
 	}
 	c = conn_of(as, (uint64_t)gen << 32 | (index - LISTENERS_MAX));
@@ -705,11 +704,10 @@ void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
 	socklen_t ss_len = endpoint_to_sockaddr(&t->app, &ss);
 	const uint8_t *at = data;
 
-	if (index >= CLIENTS_FIRST && index < CLIENTS_FIRST + CLIENTS_MAX) {
-		struct endpoint to = as->clients[index - CLIENTS_FIRST].to;
+	if (index >= PEERS_FIRST && index < PEERS_FIRST + PEERS_MAX) {
+		struct endpoint to = as->peers[index - PEERS_FIRST].to;
 
-		app_sockets_deliver_client(as, &to, t, data, len, segment_len,
-		                           now);
+		app_sockets_deliver_in(as, &to, t, data, len, segment_len, now);
 		return;
 	}
 	if (index >= as->nlisteners)
@@ -742,10 +740,9 @@ void app_sockets_run(struct app_sockets *as, int64_t now)
 			as->paused_until = now + PAUSE_NS;
 }
 
-struct app_sockets *app_sockets_new(struct loop *loop,
-                                    int (*want)(void *user,
-                                                enum app_socket_kind kind),
-                                    void *user)
+struct app_sockets *
+app_sockets_new(struct loop *loop,
+                int (*want)(void *user, enum app_socket_kind kind), void *user)
 {
 	struct app_sockets *as = calloc(1, sizeof(*as));
 
@@ -754,14 +751,14 @@ struct app_sockets *app_sockets_new(struct loop *loop,
 	/* mappings of zeros: untouched slots cost nothing */
 	as->conns = calloc(CONNS_MAX, sizeof(*as->conns));
 	as->listeners = calloc(LISTENERS_MAX, sizeof(*as->listeners));
-	as->clients = calloc(CLIENTS_MAX, sizeof(*as->clients));
+	as->peers = calloc(PEERS_MAX, sizeof(*as->peers));
 	as->scratch = malloc(SCRATCH_BYTES);
-	if (!as->conns || !as->listeners || !as->clients || !as->scratch) {
+	if (!as->conns || !as->listeners || !as->peers || !as->scratch) {
 		app_sockets_free(as);
 		return NULL;
 	}
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		as->clients[i] = (struct app_client){.fd = -1, .gen = 1};
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		as->peers[i] = (struct app_peer){.fd = -1, .gen = 1};
 	as->loop = loop;
 	as->want = want;
 	as->want_user = user;
@@ -787,15 +784,15 @@ void app_sockets_free(struct app_sockets *as)
 	for (uint32_t i = 0; as->conns && i < as->fresh; i++)
 		if (as->conns[i].state != CONN_FREE)
 			fd_close(&as->conns[i].fd);
-	for (size_t i = 0; as->clients && i < CLIENTS_MAX; i++)
-		if (as->clients[i].gen)
-			fd_close(&as->clients[i].fd);
+	for (size_t i = 0; as->peers && i < PEERS_MAX; i++)
+		if (as->peers[i].gen)
+			fd_close(&as->peers[i].fd);
 	for (size_t k = 0; k < APP_SOCKET_KINDS; k++)
 		while (as->nspare[k])
 			fd_close(&as->spare[k][--as->nspare[k]]);
 	free(as->conns);
 	free(as->listeners);
-	free(as->clients);
+	free(as->peers);
 	free(as->scratch);
 	free(as);
 }

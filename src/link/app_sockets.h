@@ -27,10 +27,9 @@ enum app_socket_kind {
 	APP_SOCKET_UDP6,
 	APP_SOCKET_KINDS
 };
-struct app_sockets *app_sockets_new(struct loop *loop,
-                                    int (*want)(void *user,
-                                                enum app_socket_kind kind),
-                                    void *user);
+struct app_sockets *
+app_sockets_new(struct loop *loop,
+                int (*want)(void *user, enum app_socket_kind kind), void *user);
 /* Before the first event; ft is borrowed. */
 void app_sockets_bind(struct app_sockets *as, struct flow_table *ft);
 void app_sockets_free(struct app_sockets *as);
@@ -52,9 +51,9 @@ _must_check_ int app_sockets_open(struct app_sockets *as, struct flow_id id,
                                   const struct endpoint *to, uint64_t *ref,
                                   int64_t now);
 
-/* app_sockets_ready_for_clients() - a datagram socket inside listens on
+/* app_sockets_make_ready() - a datagram socket inside listens on
  * loopback alone: its clients will need sockets */
-void app_sockets_ready_for_clients(struct app_sockets *as, bool ip4);
+void app_sockets_make_ready(struct app_sockets *as, bool ip4);
 
 /* As in struct frontend_ops, for references of this room. */
 void app_sockets_connected(struct app_sockets *as, uint64_t ref, int64_t now);
@@ -66,13 +65,12 @@ void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
                          const struct tuple *t, const void *data, size_t len,
                          size_t segment_len, int64_t now);
 /*
- * app_sockets_deliver_client() - a datagram of t.host, a client of a published
+ * app_sockets_deliver_in() - a datagram of t.host, a client of a published
  * port, to a socket that is bound to the app's loopback alone, at `to`.
  */
-void app_sockets_deliver_client(struct app_sockets *as,
-                                const struct endpoint *to,
-                                const struct tuple *t, const void *data,
-                                size_t len, size_t segment_len, int64_t now);
+void app_sockets_deliver_in(struct app_sockets *as, const struct endpoint *to,
+                            const struct tuple *t, const void *data, size_t len,
+                            size_t segment_len, int64_t now);
 
 int64_t app_sockets_deadline(const struct app_sockets *as);
 void app_sockets_run(struct app_sockets *as, int64_t now);

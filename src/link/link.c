@@ -270,12 +270,11 @@ static void on_udp_deliver(void *user, uint64_t ref, const struct tuple *t,
 
 	/* 0: of a client, who may only be let in by way of loopback */
 	if (!ref && flow_publish_count(l->ft))
-		inside = link_listeners_inside_udp(&l->listeners,
-		                                   addr_is_ip4(&t->app.addr),
-		                                   t->app.port);
+		inside = link_listeners_inside_udp(
+			&l->listeners, addr_is_ip4(&t->app.addr), t->app.port);
 	if (inside)
-		app_sockets_deliver_client(l->app_sockets, inside, t, data, len,
-		                           segment_len, now);
+		app_sockets_deliver_in(l->app_sockets, inside, t, data, len,
+		                       segment_len, now);
 	else if (APP_SOCKETS_HAS(ref))
 		app_sockets_deliver(l->app_sockets, ref, t, data, len,
 		                    segment_len, now);
@@ -401,7 +400,7 @@ static void link_run(void *user, int64_t now)
 	link_listeners_run(&l->listeners, now);
 	for (int ip4 = 0; ip4 < 2; ip4++)
 		if (l->listeners.has_inside_udp[ip4])
-			app_sockets_ready_for_clients(l->app_sockets, ip4);
+			app_sockets_make_ready(l->app_sockets, ip4);
 	app_sockets_run(l->app_sockets, now);
 }
 

@@ -118,7 +118,8 @@ void link_listeners_run(struct link_listeners *l, int64_t now)
 	while ((p = flow_publish_next(l->ft, &at))) {
 		bool seen = l->seen[at - 1].outside || l->seen[at - 1].inside;
 
-		if (p->proto == IP_PROTO_UDP && link_listeners_inside(l, at - 1))
+		if (p->proto == IP_PROTO_UDP &&
+		    link_listeners_inside(l, at - 1))
 			l->has_inside_udp[addr_is_ip4(&p->host.addr)] = true;
 		if (seen || !rc)
 			flow_publish_set_listening(l->ft, at - 1, seen);

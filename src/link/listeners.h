@@ -11,8 +11,8 @@ struct link_listeners {
 	struct flow_table *ft;
 	int diag; /* -1: cannot be known; all ports are open */
 	struct addr app4, app6;
-	int64_t at;    /* when to look next */
-	size_t count;  /* published ports at the last look */
+	int64_t at;   /* when to look next */
+	size_t count; /* published ports at the last look */
 	/* by slot of flow_publish_next() */
 	struct link_listener_seen *seen;
 	bool has_inside_udp[2]; /* by whether it is IPv4 */
@@ -20,8 +20,8 @@ struct link_listeners {
 
 /* struct link_listener_seen - what was found at the last look */
 struct link_listener_seen {
-	bool outside;         /* clients from outside get there */
-	bool inside;          /* on loopback only, at `at` */
+	bool outside; /* clients from outside get there */
+	bool inside;  /* on loopback only, at `at` */
 	struct endpoint at;
 };
 

@@ -39,10 +39,10 @@ bool inside_is_resolver(const struct sockets *s, const struct endpoint *e)
 static bool is_door(const struct sockets *s, uint8_t kind,
                     const struct endpoint *e)
 {
-	return s->ft && flow_door_at(s->ft,
-	                             kind == SK_DGRAM ? IP_PROTO_UDP
-	                                              : IP_PROTO_TCP,
-	                             e) != NULL;
+	return s->ft &&
+	       flow_door_at(s->ft,
+	                    kind == SK_DGRAM ? IP_PROTO_UDP : IP_PROTO_TCP,
+	                    e) != NULL;
 }
 
 bool inside_is_outward(const struct sockets *s, uint8_t kind,

@@ -222,7 +222,7 @@ struct sockets {
 	uint32_t nqueued;    /* sockets in listeners' queues */
 	int64_t look_at;     /* are their listeners alive? next time */
 	int64_t inward_at;   /* which published ports are open? next time */
-	size_t ninward; /* published ports at the last look */
+	size_t ninward;      /* published ports at the last look */
 
 	struct held *held;
 	uint32_t held_free;

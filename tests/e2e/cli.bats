@@ -121,8 +121,6 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		# shellcheck disable=SC2086
 		refuses 'not here yet' do $row -- touch ran
 	done <<-'END'
-		--host-port=5432
-		-L 1:a:2
 		--upstream=socks5://127.0.0.1:1
 		--netem=delay
 		--rate=1m

@@ -255,3 +255,220 @@ time.sleep(60)'
 		stop
 	done
 }
+
+@test "a listener on loopback alone is reached, and sees a loopback peer" {
+	local way
+
+	cat >loopback.py <<-'PY'
+		import http.server, socket, threading
+		class Server(http.server.ThreadingHTTPServer):
+		    address_family = socket.AF_INET6
+		def run(cls, at):
+		    s = cls((at, 80), http.server.SimpleHTTPRequestHandler)
+		    threading.Thread(target=s.serve_forever).start()
+		run(http.server.ThreadingHTTPServer, "127.0.0.1")
+		run(Server, "::1")
+		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		u.bind(("127.0.0.1", 53))
+		while True:
+		    data, at = u.recvfrom(65536)
+		    u.sendto(data.upper(), at)
+	PY
+	head -c 20000000 /dev/urandom >page
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p 8080:80 -p 0.0.0.0:5353:53/udp -- \
+			python3 loopback.py
+		eventually fetches in_host http://127.0.0.1:8080/page
+		cmp got page
+		fetches in_host 'http://[::1]:8080/page'
+		cmp got page
+		eventually udp_answers in_host AF_INET 127.0.0.1
+		udp_answers in_net AF_INET "$HOST4" 7777
+		udp_answers in_host AF_INET 127.0.0.1 7777
+		grep -q '^127\.0\.0\.1 ' out
+		grep -q '^::1 ' out
+		stop
+	done
+}
+
+@test "-p auto follows listeners, and leaves those on loopback alone" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p auto -- python3 -c '
+import os, socket, time
+a = socket.create_server(("0.0.0.0", 7001))
+b = socket.create_server(("127.0.0.1", 7002))
+c = socket.create_server(("::", 7003), family=socket.AF_INET6)
+while not os.path.exists("go"): time.sleep(.01)
+a.close()
+time.sleep(60)'
+		eventually opens 127.0.0.1 7001
+		eventually opens ::1 7003
+		shuts 127.0.0.1 7002
+		touch go
+		eventually shuts 127.0.0.1 7001
+		opens ::1 7003
+		stop
+		rm go
+	done
+}
+
+@test "a free port of the host is told by --info-fd" {
+	local way port
+
+	echo hello >page
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p 0:80 --info-fd 1 -- \
+			python3 -m http.server --bind :: 80
+		eventually grep -q '^}' out
+		port=$(/usr/bin/python3 -c '
+import json
+text = open("out").read()
+info = json.loads(text[:text.index("\n}") + 2])
+assert info["child-pid"] > 1
+print(info["published"][0]["host"].split(":")[-1])')
+		eventually fetches in_host "http://127.0.0.1:$port/page"
+		cmp got page
+		stop
+	done
+}
+
+@test "--json-status-fd tells of the beginning and the end, --ready-fd says 1" {
+	local way
+
+	for way in $(ways_and_bare); do
+		run postern_do "$way" --json-status-fd 1 -- sh -c 'exit 7'
+		[ "$status" = 7 ]
+		[[ ${lines[0]} =~ ^\{\ \"child-pid\":\ [0-9]+\ \}$ ]]
+		[ "${lines[1]}" = '{ "exit-code": 7 }' ]
+		# shellcheck disable=SC2094 # not read
+		[ "$(postern_do "$way" -r 1 -- true)" = 1 ]
+	done
+}
+
+@test "a range of ports, each its own" {
+	local way port
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p 8100:7100-7139 -- python3 -c '
+import socket, selectors
+s = selectors.DefaultSelector()
+for p in range(7100, 7140):
+    s.register(socket.create_server(("", p)), 1, p)
+while True:
+    for key, _ in s.select():
+        c, _ = key.fileobj.accept()
+        c.sendall(b"%d\n" % key.data)
+        c.close()'
+		eventually opens 127.0.0.1 8139
+		for port in 8100 8117 8139; do
+			# shellcheck disable=SC2016 # for the inner shell
+			run in_host bash -c 'read -r a </dev/tcp/127.0.0.1/$0; echo $a' $port
+			[ "$output" = $((port - 1000)) ]
+		done
+		shuts 127.0.0.1 8140
+		stop
+	done
+}
+
+@test "nginx inside logs the clients' own addresses" {
+	local way
+
+	echo hello >page
+	cat >nginx.conf <<-CONF
+		daemon off;
+		pid $PWD/pid;
+		error_log $PWD/error.log;
+		events {}
+		http {
+			log_format test '\$remote_addr';
+			access_log $PWD/access.log test;
+			client_body_temp_path $PWD/b; proxy_temp_path $PWD/p;
+			fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u;
+			scgi_temp_path $PWD/s;
+			server { listen 80; listen [::]:80; root $PWD; }
+		}
+	CONF
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		rm -f access.log
+		publish "$way" -p 0.0.0.0:8080:80 -p "[::]:8080:80" -- \
+			nginx -e "$PWD/error.log" -p "$PWD" -c "$PWD/nginx.conf"
+		eventually fetches in_net "http://$HOST4:8080/page"
+		fetches in_net "http://[$HOST6]:8080/page"
+		cmp got page
+		eventually grep -qx "$NET4" access.log
+		eventually grep -qx "$NET6" access.log
+		stop
+	done
+}
+
+@test "ports come and go under load, and no running flow loses a byte" {
+	local way number fetching
+
+	head -c 60000000 /dev/urandom >page
+	export XDG_RUNTIME_DIR=$PWD/run
+	mkdir -m 700 run
+	! is_root || chown "$LIB_UID:$LIB_UID" run
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" --name load -p 8080:80 -- \
+			python3 -m http.server --bind :: 80
+		eventually opens 127.0.0.1 8080
+		in_host curl -sS --limit-rate 30M -o got1 \
+			http://127.0.0.1:8080/page 3>&- &
+		fetching=$! # process substitutions change it
+		eventually test -s got1
+		for number in 1 2 3 4 5; do
+			as_user "$POSTERN" publish load -p $((8080 + number)):80
+			eventually opens 127.0.0.1 $((8080 + number))
+			as_user "$POSTERN" unpublish load $((number + 1))
+		done
+		as_user "$POSTERN" unpublish load 1
+		eventually shuts 127.0.0.1 8080
+		wait $fetching
+		cmp got1 page
+		rm got1
+		stop
+	done
+}
+
+@test "LISTEN_FDS: a socket that the caller bound is served inside" {
+	local way
+
+	cat >activated.py <<-'PY'
+		import os, socket
+		assert os.environ["LISTEN_PID"] == str(os.getpid())
+		assert os.environ["LISTEN_FDS"] == "1"
+		s = socket.socket(fileno=3)
+		c, _ = s.accept()
+		c.sendall(b"activated\n")
+		c.close()
+	PY
+	cat >activate.py <<-'PY'
+		# binds, and runs what follows as systemd would
+		import os, socket, sys
+		s = socket.create_server(("127.0.0.1", 8090))
+		os.dup2(s.fileno(), 3)
+		os.set_inheritable(3, True)
+		os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+		os.execvp(sys.argv[1], sys.argv[1:])
+	PY
+	for way in $(ways); do
+		echo "# $way"
+		# shellcheck disable=SC2046 # two words
+		background activated as_user /usr/bin/python3 activate.py \
+			"$POSTERN" do $(way_option "$way") --preserve-fds=1 -- \
+			/usr/bin/python3 activated.py
+		eventually tcp_listens in_host 8090
+		# shellcheck disable=SC2016 # for the inner shell
+		run in_host bash -c 'read -r a </dev/tcp/127.0.0.1/8090; echo $a'
+		[ "$output" = activated ]
+		wait "$BACKGROUND_PID"
+	done
+}

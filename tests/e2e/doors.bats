@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# doors.bats - services of the host and beyond, on the app's own loopback
+
+bats_require_minimum_version 1.5.0
+
+setup_file()
+{
+	load lib.bash
+	can_own_namespaces || must_skip "no network namespace can be made"
+	rig_up
+	cat >"$RIG_DIR/echo.py" <<-'PY'
+		# echo.py ADDRESS PORT PATH - every way a door may lead
+		import os, socket, sys, threading
+		def talk(c):
+		    while data := c.recv(65536):
+		        c.sendall(data)
+		    c.close()
+		def serve(s):
+		    while True:
+		        threading.Thread(target=talk, args=(s.accept()[0],),
+		                         daemon=True).start()
+		def reflect(s):
+		    while True:
+		        data, at = s.recvfrom(65536)
+		        s.sendto(data, at)
+		at = (sys.argv[1], int(sys.argv[2]))
+		tcp = socket.create_server(at)
+		udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		udp.bind(at)
+		path = socket.socket(socket.AF_UNIX)
+		path.bind(sys.argv[3])
+		os.chmod(sys.argv[3], 0o777)
+		path.listen(64)
+		for s in (tcp, path):
+		    threading.Thread(target=serve, args=(s,), daemon=True).start()
+		reflect(udp)
+	PY
+	cat >"$RIG_DIR/ask.py" <<-'PY'
+		# ask.py tcp|udp HOST PORT [BYTES] - says how it went
+		import hashlib, os, socket, sys, threading
+		kind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+		size = int(sys.argv[4]) if len(sys.argv) > 4 else 100
+		if kind == "udp":
+		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    s.settimeout(3)
+		    for n in (1, 1400, 30000):
+		        s.sendto(b"x" * n, (host, port))
+		        data, at = s.recvfrom(65536)
+		        assert data == b"x" * n and at[1] == port, (n, at)
+		    print("echoed")
+		    sys.exit()
+		try:
+		    s = socket.create_connection((host, port), timeout=5)
+		except OSError as e:
+		    sys.exit(type(e).__name__)
+		data = os.urandom(size)
+		def write():
+		    s.sendall(data)
+		    s.shutdown(socket.SHUT_WR)
+		threading.Thread(target=write, daemon=True).start()
+		got = hashlib.sha256()
+		while part := s.recv(65536):
+		    got.update(part)
+		assert got.digest() == hashlib.sha256(data).digest()
+		print("echoed")
+	PY
+	background host in_host /usr/bin/python3 "$RIG_DIR/echo.py" \
+		127.0.0.1 5432 "$RIG_DIR/host.sock"
+	background net in_net /usr/bin/python3 "$RIG_DIR/echo.py" \
+		"$NET4" 6379 "$RIG_DIR/net.sock"
+	eventually udp_listens in_host 5432
+	eventually udp_listens in_net 6379
+}
+
+teardown_file()
+{
+	load lib.bash
+	rig_down
+}
+
+setup()
+{
+	load lib.bash
+	for_everybody
+}
+
+# asks WAY OPTION... -- ASK-ARGUMENTS
+asks()
+{
+	local way=$1 options=()
+
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	postern_do "$way" "${options[@]}" -- \
+		/usr/bin/python3 "$RIG_DIR/ask.py" "$@"
+}
+
+@test "--host-port: one port of the host's loopback is the app's own" {
+	local way name
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		for name in 127.0.0.1 ::1 localhost 10.0.2.2 fd00::2 \
+			host.postern.internal host.docker.internal \
+			host.containers.internal; do
+			echo "# $name"
+			run asks "$way" --host-port 5432 -- tcp $name 5432
+			[ "$output" = echoed ]
+		done
+		run asks "$way" --host-port 5432:7000 -- tcp localhost 7000
+		[ "$output" = echoed ]
+		# and no other
+		run asks "$way" --host-port 5432:7000 -- tcp localhost 5432
+		[ "$output" = ConnectionRefusedError ]
+		run asks "$way" --host-port 5432:7000 -- tcp 10.0.2.2 5432
+		[[ $output == *"denied 127.0.0.1:5432/tcp"* ]]
+		run asks "$way" --host-port 5432/udp -- udp 127.0.0.1 5432
+		[ "$output" = echoed ]
+		run asks "$way" --host-port 5432:53/udp -- udp \
+			host.postern.internal 53
+		[ "$output" = echoed ]
+		# the name is there while a port is open, and not before
+		run asks "$way" -- tcp host.postern.internal 5432
+		[[ $output == *gaierror* ]]
+	done
+}
+
+@test "--forward: ssh's spelling, by name and by address" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run asks "$way" -L 7000:$NET4:6379 --log log -- tcp localhost 7000
+		[ "$output" = echoed ]
+		check_log log
+		grep -q "\"event\":\"open\".*\"host_addr\":\"$NET4\",\"host_port\":6379.*\"rule\":\"door:1\"" log
+		grep -q '"event":"close".*"rule":"door:1"' log
+		rm log
+		run asks "$way" -L 127.0.0.9:7000:$NET4:6379 -- tcp 127.0.0.9 7000
+		[ "$output" = echoed ]
+		run asks "$way" -L 127.0.0.9:7000:$NET4:6379 -- tcp 127.0.0.1 7000
+		[ "$output" = ConnectionRefusedError ]
+		run asks "$way" -L 7000:localhost:5432 -- tcp ::1 7000
+		[ "$output" = echoed ]
+		run asks "$way" -L 7000:$NET4:6379/udp -- udp 127.0.0.1 7000
+		[ "$output" = echoed ]
+		# as the only way out
+		run asks "$way" --allow 198.51.100.77 -L 7000:$NET4:6379 -- \
+			tcp localhost 7000
+		[ "$output" = echoed ]
+	done
+}
+
+@test "--host-unix: a path of the host as a port inside" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run asks "$way" --host-unix "$RIG_DIR/host.sock:7000" --log log \
+			-- tcp localhost 7000 20000000
+		echo "$output"
+		[ "$output" = echoed ]
+		check_log log
+		grep -q '"event":"close".*"rule":"door:1"' log
+		rm log
+		# nobody is there: the end, not a wait
+		run asks "$way" --host-unix /nowhere/at-all:7000 -- \
+			tcp localhost 7000
+		[ "$status" = 1 ]
+	done
+}
+
+@test "doors carry 64 MiB each way, and half-closed connections" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run asks "$way" --host-port 5432 -- tcp localhost 5432 67108864
+		[ "$output" = echoed ]
+	done
+}
+
+@test "a hundred connections to one door at once" {
+	local way
+
+	cat >many.py <<-'PY'
+		import asyncio
+		async def one(n):
+		    r, w = await asyncio.open_connection("127.0.0.1", 5432)
+		    w.write(b"%d" % n * 1000)
+		    w.write_eof()
+		    assert await r.read() == b"%d" % n * 1000
+		    w.close()
+		async def main():
+		    await asyncio.gather(*(one(n) for n in range(100)))
+		    print("all echoed")
+		asyncio.run(main())
+	PY
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run postern_do "$way" --host-port 5432 -- \
+			/usr/bin/python3 many.py
+		[ "$output" = "all echoed" ]
+	done
+}
+
+@test "the port inside is taken, as one that is bound is" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run postern_do "$way" --host-port 5432 -- /usr/bin/python3 -c '
+import socket
+for at in ("127.0.0.1", 5432), ("0.0.0.0", 5432):
+    try:
+        socket.socket().bind(at)
+        print("bound")
+    except OSError as e:
+        print(e.errno)
+socket.socket().bind(("127.0.0.2", 5432))
+socket.socket().bind(("0.0.0.0", 5433))'
+		[ "$status" = 0 ]
+		[ "$output" = $'98\n98' ]
+	done
+}
+
+@test "what a rule denies no door opens; what contradicts is refused" {
+	refuses()
+	{
+		local pattern=$1
+
+		shift
+		run -125 as_user "$POSTERN" do "$@" -- touch ran
+		echo "$output"
+		[ "${#lines[@]}" = 1 ]
+		# shellcheck disable=SC2053 # a pattern
+		[[ $output == $pattern ]]
+	}
+	refuses '*contradicts "deny 127.0.0.1:5432"*' --deny 127.0.0.1:5432 \
+		--host-port 5432
+	refuses '*contradicts "deny localhost"*' --deny localhost \
+		-L 7000:localhost:5432
+	refuses '*--offline denies everything*' --offline --host-port 5432
+	refuses '*port 5432 inside is that of*' --host-port 5432 \
+		-L 5432:192.0.2.2:1
+	refuses '*write PORT, PORT:INSIDE*' --host-port http
+	refuses '*write PORT:HOST:HOSTPORT*' -L 5432
+	refuses '*write PORT:HOST:HOSTPORT*' -L 10.0.2.100:1:192.0.2.2:1
+	refuses '*write /PATH:PORT*' --host-unix run/sock:1
+	refuses '*the host cannot find nowhere.invalid*' -L 1:nowhere.invalid:1
+	refuses '*cannot be enforced with --network=none*' --network=none \
+		--host-port 5432
+	[ ! -e ran ]
+}
