@@ -425,8 +425,8 @@ while True:
 		fetching=$! # process substitutions change it
 		eventually test -s got1
 		for number in 1 2 3 4 5; do
-			as_user "$POSTERN" publish load -p $((8080 + number)):80
-			eventually opens 127.0.0.1 $((8080 + number))
+			as_user "$POSTERN" publish load -p $((8190 + number)):80
+			eventually opens 127.0.0.1 $((8190 + number))
 			as_user "$POSTERN" unpublish load $((number + 1))
 		done
 		as_user "$POSTERN" unpublish load 1
