@@ -102,6 +102,7 @@ int cli_live_deny(struct cli *c);
 int cli_wait(struct cli *c);
 int cli_kill(struct cli *c);
 int cli_stats(struct cli *c);
+int cli_exec(struct cli *c);
 int cli_live_publish(struct cli *c);
 int cli_live_unpublish(struct cli *c);
 

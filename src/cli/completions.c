@@ -104,7 +104,7 @@ static void print_bash(void)
 	     "\t\tcase $verb in\n"
 	     "\t\tdo|run|learn) COMPREPLY+=($(compgen -c -- \"$cur\")) ;;\n"
 	     "\t\tpolicy) COMPREPLY+=($(compgen -f -- \"$cur\")) ;;\n"
-	     "\t\tinfo|flows|allow|deny|wait|kill|stats|publish|unpublish)\n"
+	     "\t\tinfo|flows|allow|deny|wait|kill|stats|publish|unpublish|exec)\n"
 	     "\t\t\tCOMPREPLY+=($(compgen -W \"$(ls \\\n"
 	     "\t\t\t\t\"${XDG_RUNTIME_DIR:-/nonexistent}/postern\" \\\n"
 	     "\t\t\t\t2>/dev/null)\" -- \"$cur\")) ;;\n"

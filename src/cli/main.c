@@ -39,6 +39,8 @@ const struct verb cli_verbs[] = {
          "send CMD of a sandbox a signal, SIGTERM by default"},
 	{"stats", NULL, OPTION_STATS, true, cli_stats,
          "ID [--json | --openmetrics]", "what a sandbox has counted"},
+	{"exec", NULL, OPTION_EXEC, false, cli_exec, "ID [--] CMD [ARG...]",
+         "run one more command in a running sandbox"},
 	{"publish", NULL, OPTION_LIVE_PUBLISH, true, cli_live_publish,
          "ID -p PORT...", "let clients of the host into a running sandbox"},
 	{"unpublish", NULL, OPTION_LIVE_UNPUBLISH, true, cli_live_unpublish,

@@ -83,22 +83,56 @@ int control_monitor_pid(const struct control_client *c)
 	return control_peer_pid(c->fd);
 }
 
+static int send_line(struct control_client *c, const char *line, size_t len,
+                     int fd, struct error *err)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {.buf = {0}};
+	struct iovec iov = {.iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	memcpy(&iov.iov_base, &line, sizeof(line)); /* only read */
+	if (fd >= 0) {
+		struct cmsghdr *h = &control.align;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	}
+	do
+		sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent != (ssize_t)len)
+		return error_set(err, -EPIPE, "sandbox %s is gone", c->id);
+	return 0;
+}
+
 int control_send(struct control_client *c, enum control_verb verb,
                  const char *members, struct error *err)
 {
 	char line[CONTROL_LINE_MAX + 2];
 	int n = snprintf(line, sizeof(line), "{\"v\":%d,\"do\":\"%s\"%s}\n",
 	                 CONTROL_VERSION, control_verb_name(verb), members);
-	ssize_t sent;
 
 	if (n < 0 || (size_t)n >= sizeof(line))
 		return error_set(err, -EMSGSIZE, "the request is too long");
-	do
-		sent = send(c->fd, line, (size_t)n, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent != n)
-		return error_set(err, -EPIPE, "sandbox %s is gone", c->id);
-	return 0;
+	return send_line(c, line, (size_t)n, -1, err);
+}
+
+int control_pass(struct control_client *c, enum control_verb verb, int fd,
+                 struct error *err)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "{\"v\":%d,\"do\":\"%s\"}\n",
+	                 CONTROL_VERSION, control_verb_name(verb));
+
+	return send_line(c, line, (size_t)n, fd, err);
 }
 
 /* One more line in c->in; 0 with its length, its newline not counted. */

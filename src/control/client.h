@@ -33,6 +33,10 @@ int control_monitor_pid(const struct control_client *c);
  */
 _must_check_ int control_send(struct control_client *c, enum control_verb verb,
                               const char *members, struct error *err);
+/* control_pass() - a request without members, and fd along with it; fd stays
+ * the caller's */
+_must_check_ int control_pass(struct control_client *c, enum control_verb verb,
+                              int fd, struct error *err);
 /*
  * control_receive() - the next line, at *line, the caller's to put. 1: more
  * follow; 0: it was the last, and says ok; a negative errno with err set: the

@@ -19,6 +19,7 @@ static const char *const verb_names[] = {
 	[CONTROL_ALLOW] = "allow",     [CONTROL_DENY] = "deny",
 	[CONTROL_WAIT] = "wait",       [CONTROL_KILL] = "kill",
 	[CONTROL_PUBLISH] = "publish", [CONTROL_UNPUBLISH] = "unpublish",
+	[CONTROL_EXEC] = "exec",
 };
 static_assert(ARRAY_SIZE(verb_names) == CONTROL_VERBS, "one name a verb");
 
@@ -145,7 +146,7 @@ static int take_verb(struct json_object *o, struct control_request *r,
 	                 near ? "nothing is called \"%s\"; did you mean %s?"
 	                      : "nothing is called \"%s\"; there are info, "
 	                        "flows, rules, stats, allow, deny, wait, "
-	                        "kill, publish, unpublish%s",
+	                        "kill, publish, unpublish, exec%s",
 	                 name, near ? near : "");
 }
 
@@ -185,6 +186,7 @@ static int take_arguments(struct json_object *o, struct control_request *r,
 	case CONTROL_RULES:
 	case CONTROL_STATS:
 	case CONTROL_WAIT:
+	case CONTROL_EXEC:
 		break;
 	}
 	return 0;
@@ -208,6 +210,7 @@ static const char *own_key(enum control_verb verb)
 	case CONTROL_RULES:
 	case CONTROL_STATS:
 	case CONTROL_WAIT:
+	case CONTROL_EXEC:
 		break;
 	}
 	return NULL;

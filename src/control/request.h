@@ -22,8 +22,9 @@ enum control_verb {
 	CONTROL_KILL,
 	CONTROL_PUBLISH,
 	CONTROL_UNPUBLISH,
+	CONTROL_EXEC,
 };
-#define CONTROL_VERBS 10u
+#define CONTROL_VERBS 11u
 const char *control_verb_name(enum control_verb verb);
 
 /* what JavaScript can tell */

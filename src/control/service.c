@@ -69,6 +69,7 @@ struct client {
 	uint32_t source;
 	uint64_t cursor, count;
 	bool ends; /* nothing more is read: closed once all is answered */
+	int passed; /* a descriptor that came along, -1: none */
 	size_t in_len, out_at, out_len;
 	char in[CONTROL_LINE_MAX + 1];
 	char out[OUT_MAX];
@@ -183,6 +184,7 @@ static void drop(struct control_service *s, struct client *c)
 	if (s->asked && s->clients[s->asked - 1] == c)
 		s->asked = 0; /* the answer finds nobody */
 	fd_close(&c->fd);     /* and leaves the epoll by that */
+	fd_close(&c->passed);
 	c->state = CLIENT_IDLE;
 	c->gen++;
 }
@@ -301,6 +303,26 @@ static void change_ports(struct control_service *s, struct client *c)
 	end_line(c, &t);
 }
 
+static void start_command(struct control_service *s, struct client *c)
+{
+	struct error err = {0};
+	struct control_text t;
+	int rc;
+
+	if (c->passed < 0)
+		rc = error_set(&err, -EINVAL,
+		               "exec needs a socket with the request");
+	else
+		rc = s->ops.exec(s->ops.user, c->passed, &err);
+	fd_close(&c->passed);
+	if (rc < 0) {
+		answer_error(c, &err);
+		return;
+	}
+	begin_answer(c, &t);
+	end_line(c, &t);
+}
+
 /* What no datapath is needed for; the rest is queued. */
 static void begin_request(struct control_service *s, struct client *c,
                           int64_t now)
@@ -326,6 +348,9 @@ static void begin_request(struct control_service *s, struct client *c,
 		}
 		begin_answer(c, &t);
 		end_line(c, &t);
+		return;
+	case CONTROL_EXEC:
+		start_command(s, c);
 		return;
 	case CONTROL_PUBLISH:
 	case CONTROL_UNPUBLISH:
@@ -390,6 +415,30 @@ static bool take_lines(struct control_service *s, struct client *c, int64_t now)
 	return true;
 }
 
+/* Bytes, and maybe a descriptor: the last one that came is kept. */
+static ssize_t receive(struct client *c, size_t room)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {c->in + c->in_len, room};
+	struct msghdr msg = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = control.buf,
+	                     .msg_controllen = sizeof(control.buf)};
+	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+
+	/* there is room for one: the kernel closes what is more */
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
+	    h->cmsg_len == CMSG_LEN(sizeof(int))) {
+		fd_close(&c->passed);
+		memcpy(&c->passed, CMSG_DATA(h), sizeof(int));
+	}
+	return n;
+}
+
 /* Writes, understands and reads, until it has to wait for somebody. */
 static void pump(struct control_service *s, struct client *c, int64_t now)
 {
@@ -403,7 +452,7 @@ static void pump(struct control_service *s, struct client *c, int64_t now)
 		room = sizeof(c->in) - c->in_len;
 		if (!room || c->ends)
 			return;
-		n = recv(c->fd, c->in + c->in_len, room, MSG_DONTWAIT);
+		n = receive(c, room);
 		if (n > 0)
 			c->in_len += (size_t)n;
 		else if (n == 0)
@@ -584,6 +633,7 @@ static void accept_one(struct control_service *s, int64_t now)
 	memset(c, 0, offsetof(struct client, in));
 	c->gen = gen + 1;
 	c->fd = fd_take(&fd);
+	c->passed = -1;
 	c->touched = now;
 	if (watch(s, c->fd, index, c->gen,
 	          EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0) {
@@ -669,8 +719,10 @@ void control_service_close(struct control_service *s, int status)
 			c->ends = false;
 			(void)flush(s, c, 0);
 		}
-		if (c)
+		if (c) {
 			fd_close(&c->fd);
+			fd_close(&c->passed);
+		}
 		free(c);
 	}
 	fd_close(&s->listen_fd);

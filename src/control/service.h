@@ -24,6 +24,9 @@ struct control_ops {
 	           const char *target);
 	/* signals CMD; 0 or a negative errno */
 	int (*kill)(void *user, int sig);
+	/* starts a command inside, of which fd says all; fd stays the
+	 * service's. 0 or a negative errno with err set */
+	int (*exec)(void *user, int fd, struct error *err);
 	/*
 	 * publishes a port as -p would, and adds members that tell of it; ends
 	 * that for the one of this number. 0 or a negative errno with err set.

@@ -172,6 +172,7 @@ static int answer(struct datapath *dp, struct control_text *t,
 	case CONTROL_KILL:
 	case CONTROL_PUBLISH:
 	case CONTROL_UNPUBLISH:
+	case CONTROL_EXEC:
 		break;
 	}
 	return -EPROTO;

@@ -8,6 +8,7 @@
 #include "confine/confine.h"
 #include "launch/descriptors.h"
 #include "launch/launch.h"
+#include "launch/spawner.h"
 
 #include <string.h>
 #include <sys/prctl.h>
@@ -76,11 +77,16 @@ void app_exec(const struct app_exec *x)
 {
 	char **argv = x->config->argv;
 	struct error err = {0};
+	int rc;
 
 	if (prepare(x, &err)) {
 		log_error("%s", err.text);
 		_exit(EXIT_POSTERN);
 	}
+	/* without it nothing else can be started inside, and CMD runs */
+	rc = x->exec_fd < 0 ? 0 : spawner_start(x->exec_fd, &x->mask);
+	if (rc < 0)
+		log_debug("postern exec cannot be had: %s", errno_text(rc));
 	execvp(argv[0], argv);
 	if (errno == ENOENT) {
 		log_error("cannot run %s: not found", argv[0]);

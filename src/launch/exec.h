@@ -25,6 +25,7 @@ struct app_exec {
 	 */
 	int (*install_filter)(void *user, struct error *err);
 	void *user;
+	int exec_fd; /* where spawner_start() listens; -1: nowhere */
 };
 
 /*

@@ -130,6 +130,7 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 			a->namespaces ? a->ids.root_inside : geteuid() == 0,
 		.no_user_ns = !a->ids.user_ns,
 		.install_filter = a->install_filter,
+		.exec_fd = a->exec_fd,
 		.user = a->user,
 	};
 	struct error err = {0};

@@ -44,6 +44,8 @@ enum message_kind {
 	                        or a = a negative errno */
 	MSG_APP_SOCKET,      /* link: answer to MSG_WANT_SOCKET: a, and one fd.
 	                        Comes from the app side and is passed on */
+	/* monitor -> spawner (launch/spawner.h) */
+	MSG_EXEC = 32, /* start a command; one fd, by which it is said */
 	/* datapath -> monitor */
 	MSG_READY = 64, /* confined and serving */
 	MSG_FAILED,     /* a = negative errno; text says what. From the app

@@ -26,6 +26,7 @@ struct monitor {
 	int signal_fd, app_fd, datapath_fd;
 	int app_end, datapath_end; /* the other ends, until they are given */
 	int cmd;                   /* pidfd */
+	int exec_fd;               /* to the spawner; -1: there is none */
 	pid_t init, datapath;      /* -1: none, or reaped */
 	struct reap_list others;   /* children from before, and not ours */
 	struct who who;

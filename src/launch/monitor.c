@@ -115,6 +115,8 @@ static void end(struct monitor *m, bool well)
 	fd_close(&m->app_end);
 	fd_close(&m->datapath_end);
 	fd_close(&m->cmd);
+	fd_close(&m->exec_fd);
+	fd_close(&m->plan.app.exec_fd);
 	if (m->plan.files)
 		hostfiles_close(m->plan.files);
 	publishes_fini(&m->publishes);
@@ -150,7 +152,8 @@ static enum monitor_result run(const struct sandbox_config *config,
 	m->config = config;
 	m->kind = plan;
 	m->signal_fd = m->app_fd = m->datapath_fd = -1;
-	m->app_end = m->datapath_end = m->cmd = -1;
+	m->app_end = m->datapath_end = m->cmd = m->exec_fd = -1;
+	m->plan.app.exec_fd = -1;
 	m->init = m->datapath = -1;
 	descriptors_inherited(&m->inherited);
 	terminal_remember(&m->terminal);

@@ -105,6 +105,20 @@ static int on_unpublish(void *user, uint32_t number, struct error *err)
 	return rc ? error_set(err, rc, "cannot tell the datapath: ") : 0;
 }
 
+/* The socket of a `postern exec`, for the spawner. */
+static int on_exec(void *user, int fd, struct error *err)
+{
+	struct monitor *m = user;
+	int rc = m->exec_fd < 0 ? -EPIPE
+	                        : monitor_tell(m->exec_fd, MSG_EXEC, 0, NULL, 0,
+	                                       fd);
+
+	return rc ? error_set(err, rc,
+	                      "the process that starts commands inside is "
+	                      "gone")
+	          : 0;
+}
+
 static void on_info(void *user, struct control_text *t, int64_t now)
 {
 	struct monitor *m = user;
@@ -162,6 +176,7 @@ int monitor_control_open(struct monitor *m, struct error *err)
 	struct control_ops ops = {
 		.ask = m->kind == MONITOR_NONE ? NULL : on_ask,
 		.kill = on_kill,
+		.exec = on_exec,
 		.publish = m->kind == MONITOR_NONE ? NULL : on_publish,
 		.unpublish = m->kind == MONITOR_NONE ? NULL : on_unpublish,
 		.info = on_info,

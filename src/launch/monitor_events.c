@@ -125,9 +125,10 @@ static int publish_all(struct monitor *m)
 /* Both sides are ready: CMD may run. */
 static void maybe_go(struct monitor *m)
 {
-	int keep[5 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
+	int keep[6 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
 	                                     m->datapath_fd, m->cmd,
-	                                     m->config->json_status_fd};
+	                                     m->config->json_status_fd,
+	                                     m->exec_fd};
 	int rc;
 
 	if (m->phase != PHASE_SET_UP || !m->app_ready ||
@@ -146,7 +147,7 @@ static void maybe_go(struct monitor *m)
 	monitor_told_started(m);
 	/* CMD's pipes are CMD's alone from now on */
 	descriptors_close(&m->inherited, keep,
-	                  5 + monitor_control_fds(m, keep + 5));
+	                  6 + monitor_control_fds(m, keep + 6));
 	stdio_detach(false);
 }
 

@@ -61,7 +61,8 @@ static void disown(struct monitor *m)
 	fd[1] = m->app_fd;
 	fd[2] = m->datapath_fd;
 	fd[3] = m->datapath_end;
-	for (size_t i = 4 + monitor_control_fds(m, fd + 4);
+	fd[4] = m->exec_fd;
+	for (size_t i = 5 + monitor_control_fds(m, fd + 5);
 	     i < ARRAY_SIZE(m->plan.app.not_ours); i++)
 		fd[i] = -1;
 }
@@ -106,14 +107,33 @@ static int open_pair(int *ours, int *theirs, struct error *err)
 	return 0;
 }
 
+/* Commands are started inside only by who finds the control socket. */
+static int open_exec(struct monitor *m, struct error *err)
+{
+	int pair[2], rc;
+
+	if (!m->control)
+		return 0;
+	rc = message_pair(pair);
+	if (rc)
+		return error_set(err, rc, "cannot make a socket pair: ");
+	m->exec_fd = pair[0];
+	m->plan.app.exec_fd = pair[1];
+	return 0;
+}
+
 int monitor_start(struct monitor *m, struct error *err)
 {
 	int rc = open_pair(&m->app_fd, &m->app_end, err);
 
 	if (rc)
 		return rc;
+	rc = open_exec(m, err);
+	if (rc)
+		return rc;
 	if (m->kind != MONITOR_SOCKETS) {
 		rc = start_app(m, err);
+		fd_close(&m->plan.app.exec_fd);
 		if (rc || m->kind == MONITOR_NONE)
 			return rc;
 	}
@@ -125,5 +145,6 @@ int monitor_start(struct monitor *m, struct error *err)
 	rc = start_datapath(m, err);
 	/* under sockets the datapath has it now */
 	fd_close(&m->app_end);
+	fd_close(&m->plan.app.exec_fd);
 	return rc;
 }
