@@ -42,6 +42,16 @@ int log_add(enum log_level level, int fd, bool json)
 	return 0;
 }
 
+void log_remove(int fd)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < log_state.n; i++)
+		if (log_state.sinks[i].fd != fd)
+			log_state.sinks[kept++] = log_state.sinks[i];
+	log_state.n = kept;
+}
+
 bool log_enabled(enum log_level level)
 {
 	for (size_t i = 0; i < log_state.n; i++)

@@ -26,6 +26,8 @@ void log_init(enum log_level level, int fd, bool json);
  */
 #define LOG_SINKS_MAX 4
 _must_check_ int log_add(enum log_level level, int fd, bool json);
+/* log_remove() - fd gets no more lines; it may be closed then */
+void log_remove(int fd);
 /* log_enabled() - would any place take a line of this level? */
 bool log_enabled(enum log_level level);
 

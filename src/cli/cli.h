@@ -28,6 +28,8 @@ enum cli_network {
 struct cli {
 	struct sandbox_config config;
 	struct config_host hosts[CONFIG_HOSTS_MAX];
+	bool detach;
+	const char *detach_file; /* NULL: output goes nowhere */
 	struct door_spec doors[CONFIG_DOORS_MAX];
 	struct policy *policy;
 	const struct verb *verb;          /* NULL before the verb */

@@ -2,6 +2,7 @@
 /* do.c - the verb `do`: settle what was written, then hand over to launch */
 #include "base/cleanup.h"
 #include "cli/check.h"
+#include "cli/detach.h"
 #include "cli/evidence.h"
 #include "cli/help.h"
 #include "cli/logs.h"
@@ -105,6 +106,10 @@ static int check_control(const struct cli *c, struct error *err)
 		                 "nobody stays to write to it",
 		                 k->info_fd >= 0 ? "info-fd"
 		                                 : "json-status-fd");
+	if (c->detach && k->control != CONTROL_REQUIRED)
+		return error_set(err, -EINVAL,
+		                 "--detach needs the control socket; leave "
+		                 "--control=off out");
 	if (k->name && k->control == CONTROL_OFF)
 		return error_set(err, -EINVAL,
 		                 "--name needs the control socket; leave "
@@ -345,7 +350,11 @@ bool cli_do_settle(struct cli *c)
 
 int cli_do(struct cli *c)
 {
+	int status = -1;
+
 	if (!cli_do_settle(c))
 		return EXIT_POSTERN;
-	return run_with_report(c);
+	if (c->detach)
+		cli_detach(c, &status);
+	return status < 0 ? run_with_report(c) : status;
 }

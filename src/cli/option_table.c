@@ -136,6 +136,9 @@ const struct option postern_options[] = {
             "at most N conversations at a time, 16 to 1048576",
             .set = set_max_flows),
 
+	ROW("detach", 0, OPTION_OPTIONAL, ON_DO, PROGRAM, PATH, "FILE", NULL,
+            "go on in the background; CMD's output goes to FILE",
+            .set = set_detach),
 	ROW("name", 0, OPTION_VALUE, ON_DO, PROGRAM, MAIN, "NAME", NULL,
             "what ps, flows, allow and the like call this sandbox",
             .set = set_name),

@@ -69,3 +69,15 @@ int set_signal(struct cli *c, const struct option *o, const char *value,
 	                 "like",
 	                 value);
 }
+
+/* It would be lost without its control socket. */
+int set_detach(struct cli *c, const struct option *o, const char *value,
+               struct error *err)
+{
+	(void)o;
+	(void)err;
+	c->detach = true;
+	c->detach_file = value[0] ? value : NULL;
+	c->config.control = CONTROL_REQUIRED;
+	return 0;
+}

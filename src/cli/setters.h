@@ -17,7 +17,7 @@ option_setter set_preserve_fds, set_write_fd, set_max_flows;
 option_setter set_log, set_report, set_text, set_pcap;
 option_setter set_publish, set_host_port, set_forward, set_host_unix;
 option_setter set_args, set_block_fd;
-option_setter set_name, set_control, set_signal;
+option_setter set_detach, set_name, set_control, set_signal;
 option_setter set_uid_map, set_gid_map, set_ip, set_cwd, set_volume;
 
 #endif

@@ -126,6 +126,11 @@ struct sandbox_config {
 	/* -1: none. "1" is written once CMD may run; JSON about it then; a
 	 * line of JSON then, and one at the end */
 	int ready_fd, info_fd, json_status_fd;
+	/*
+	 * --detach: the id of the sandbox is written to the first once CMD
+	 * runs, and until then lines go to the second, too. -1: none
+	 */
+	int started_fd, start_errors_fd;
 	enum control_choice control;
 	const char *name;    /* --name, NULL: a number; insists on control */
 	const char *runtime; /* XDG_RUNTIME_DIR, NULL */

@@ -64,6 +64,7 @@ void monitor_serve(struct monitor *m);
  * for; served while CMD runs. All but open() do nothing without one.
  */
 _must_check_ int monitor_control_open(struct monitor *m, struct error *err);
+const char *monitor_control_id(const struct monitor *m); /* or "" */
 size_t monitor_control_fds(const struct monitor *m,
                            int fds[CONTROL_SERVICE_FDS]);
 int monitor_control_fd(const struct monitor *m);

@@ -201,8 +201,15 @@ int monitor_control_open(struct monitor *m, struct error *err)
 		return 0;
 	}
 	*err = why;
-	error_prefix(err, c->name ? "--name: " : "--control=required: ");
+	error_prefix(err, c->name               ? "--name: "
+	                  : c->started_fd >= 0 ? "--detach: "
+	                                       : "--control=required: ");
 	return err->code;
+}
+
+const char *monitor_control_id(const struct monitor *m)
+{
+	return m->control ? control_service_id(m->control) : "";
 }
 
 size_t monitor_control_fds(const struct monitor *m,

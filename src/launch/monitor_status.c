@@ -3,6 +3,7 @@
 #include "launch/monitor-private.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "control/text.h"
 
 #include <inttypes.h>
@@ -91,6 +92,15 @@ void monitor_told_started(struct monitor *m)
 	if (c->json_status_fd >= 0)
 		(void)!dprintf(c->json_status_fd, "{ \"child-pid\": %d }\n",
 		               monitor_cmd_pid(m));
+	if (c->started_fd >= 0) {
+		(void)!dprintf(c->started_fd, "%s\n",
+		               monitor_control_id(m));
+		close(c->started_fd);
+	}
+	if (c->start_errors_fd >= 0) {
+		log_remove(c->start_errors_fd);
+		close(c->start_errors_fd);
+	}
 	/* as slirp4netns says it */
 	if (c->ready_fd >= 0) {
 		(void)!write(c->ready_fd, "1", 1);
