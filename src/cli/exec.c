@@ -19,10 +19,11 @@
 extern char **environ;
 
 /* what a person or a program sends to us is the command's */
-static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
+static const int forwarded[] = {SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
                                 SIGUSR2, SIGWINCH, SIGALRM, SIGCONT};
 
-/* --- the request ----------------------------------------------------------- */
+/* --- the request -----------------------------------------------------------
+ */
 
 static size_t size_of(char *const *list, uint32_t *n)
 {
@@ -88,8 +89,9 @@ static int send_order(int sock, char *const *argv, struct error *err)
 	at = put_list(at, argv);
 	put_list(at, environ);
 	if (send_head(sock, &r))
-		return error_set(err, -EPIPE, "nobody inside takes the "
-		                              "command");
+		return error_set(err, -EPIPE,
+		                 "nobody inside takes the "
+		                 "command");
 	for (at = text; size;) {
 		ssize_t n = send(sock, at, size, MSG_NOSIGNAL);
 

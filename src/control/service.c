@@ -68,7 +68,7 @@ struct client {
 	struct control_request request;
 	uint32_t source;
 	uint64_t cursor, count;
-	bool ends; /* nothing more is read: closed once all is answered */
+	bool ends;  /* nothing more is read: closed once all is answered */
 	int passed; /* a descriptor that came along, -1: none */
 	size_t in_len, out_at, out_len;
 	char in[CONTROL_LINE_MAX + 1];
@@ -386,6 +386,7 @@ static void take_line(struct control_service *s, struct client *c, size_t len,
 		answer_error(c, &err);
 	else
 		begin_request(s, c, now);
+	fd_close(&c->passed); /* it came with this line, or for none */
 }
 
 /* Whole lines, one after the other, as long as each is answered at once.
@@ -415,6 +416,21 @@ static bool take_lines(struct control_service *s, struct client *c, int64_t now)
 	return true;
 }
 
+/* Of one message: the room that its alignment leaves may hold a second. */
+static void keep_first(struct client *c, const struct cmsghdr *h)
+{
+	size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+		fd_close(i ? &fd : &c->passed);
+		if (!i)
+			c->passed = fd;
+	}
+}
+
 /* Bytes, and maybe a descriptor: the last one that came is kept. */
 static ssize_t receive(struct client *c, size_t room)
 {
@@ -430,12 +446,8 @@ static ssize_t receive(struct client *c, size_t room)
 	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
 
-	/* there is room for one: the kernel closes what is more */
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-	    h->cmsg_len == CMSG_LEN(sizeof(int))) {
-		fd_close(&c->passed);
-		memcpy(&c->passed, CMSG_DATA(h), sizeof(int));
-	}
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		keep_first(c, h);
 	return n;
 }
 

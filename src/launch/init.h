@@ -24,8 +24,8 @@ struct app_side {
 	int monitor_fd;    /* the app side's end of its message pair, owned by
 	                      whoever starts it */
 	int exec_fd;       /* the spawner's end of its pair; -1: none */
-	int not_ours[10];   /* descriptors of the monitor and the datapath that
-	                      the app's side must not hold open; -1: none */
+	int not_ours[10];  /* descriptors of the monitor and the datapath that
+	                     the app's side must not hold open; -1: none */
 	sigset_t mask;     /* signals blocked when postern was started */
 	pid_t launched_as; /* postern's own pid */
 

@@ -22,8 +22,10 @@ static int run_plan(const struct sandbox_config *config, enum monitor_plan plan)
 
 static _Noreturn void run_on_host(const struct sandbox_config *config)
 {
-	struct app_exec x = {
-		.config = config, .launched_as = getpid(), .same_rights = true};
+	struct app_exec x = {.config = config,
+	                     .launched_as = getpid(),
+	                     .same_rights = true,
+	                     .exec_fd = -1};
 
 	if (sigprocmask(SIG_SETMASK, NULL, &x.mask) < 0)
 		sigemptyset(&x.mask);

@@ -109,9 +109,9 @@ static int on_unpublish(void *user, uint32_t number, struct error *err)
 static int on_exec(void *user, int fd, struct error *err)
 {
 	struct monitor *m = user;
-	int rc = m->exec_fd < 0 ? -EPIPE
-	                        : monitor_tell(m->exec_fd, MSG_EXEC, 0, NULL, 0,
-	                                       fd);
+	int rc = m->exec_fd < 0
+	                 ? -EPIPE
+	                 : monitor_tell(m->exec_fd, MSG_EXEC, 0, NULL, 0, fd);
 
 	return rc ? error_set(err, rc,
 	                      "the process that starts commands inside is "
@@ -201,7 +201,7 @@ int monitor_control_open(struct monitor *m, struct error *err)
 		return 0;
 	}
 	*err = why;
-	error_prefix(err, c->name               ? "--name: "
+	error_prefix(err, c->name              ? "--name: "
 	                  : c->started_fd >= 0 ? "--detach: "
 	                                       : "--control=required: ");
 	return err->code;

@@ -125,8 +125,10 @@ static int publish_all(struct monitor *m)
 /* Both sides are ready: CMD may run. */
 static void maybe_go(struct monitor *m)
 {
-	int keep[6 + CONTROL_SERVICE_FDS] = {m->signal_fd, m->app_fd,
-	                                     m->datapath_fd, m->cmd,
+	int keep[6 + CONTROL_SERVICE_FDS] = {m->signal_fd,
+	                                     m->app_fd,
+	                                     m->datapath_fd,
+	                                     m->cmd,
 	                                     m->config->json_status_fd,
 	                                     m->exec_fd};
 	int rc;

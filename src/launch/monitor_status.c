@@ -93,8 +93,7 @@ void monitor_told_started(struct monitor *m)
 		(void)!dprintf(c->json_status_fd, "{ \"child-pid\": %d }\n",
 		               monitor_cmd_pid(m));
 	if (c->started_fd >= 0) {
-		(void)!dprintf(c->started_fd, "%s\n",
-		               monitor_control_id(m));
+		(void)!dprintf(c->started_fd, "%s\n", monitor_control_id(m));
 		close(c->started_fd);
 	}
 	if (c->start_errors_fd >= 0) {

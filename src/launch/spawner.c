@@ -135,6 +135,8 @@ static int receive_order(int sock, struct order *o)
 
 static _Noreturn void become(const struct order *o, const sigset_t *mask)
 {
+	int why;
+
 	(void)setsid();
 	for (int i = 0; i < 3; i++)
 		if (dup2(o->stdio[i], i) < 0)
@@ -148,9 +150,10 @@ static _Noreturn void become(const struct order *o, const sigset_t *mask)
 	environ = o->envp;
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(o->argv[0], o->argv);
+	why = errno;
 	log_error("cannot run %s: %s", o->argv[0],
-	          errno == ENOENT ? "not found" : errno_text(errno));
-	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+	          why == ENOENT ? "not found" : errno_text(why));
+	_exit(why == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
 /* A byte a signal; false: the caller is gone. */

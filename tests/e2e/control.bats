@@ -511,8 +511,8 @@ time.sleep(30)'
 	local lines line
 
 	mapfile -t lines < <(sed -n '/^    postern/s/^    \([^#]*[^ #]\) *\(#.*\)\?$/\1/p' \
-		"$TOP/README.md" | sed -n 6,10p)
-	[ "${#lines[@]}" = 5 ]
+		"$TOP/README.md" | sed -n 6,11p)
+	[ "${#lines[@]}" = 6 ]
 	mkdir bin
 	printf '#!/bin/sh\nexec sleep 30\n' >bin/make
 	chmod 755 bin bin/make
