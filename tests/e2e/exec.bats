@@ -160,6 +160,8 @@ print(sorted(os.listdir("/proc/self/fd")))'
 	for way in $(ways_and_bare); do
 		echo "# $way"
 		start "$way" web -- sleep 60
+		: >>"$RIG_DIR/command.log" # of the way before
+		truncate -s 0 "$RIG_DIR/command.log"
 		# shellcheck disable=SC2016 # for the inner shell
 		background command as_user "$POSTERN" exec web -- sh -c '
 			trap "echo got it; exit 4" TERM; echo ready
