@@ -24,19 +24,23 @@ void sk_pair_watch(struct sockets *s, int fd, const struct sock *sk)
 }
 
 /* The byte in the listener's own queue is what poll() sees. */
-static void mark(struct sockets *s, struct sock *sk)
+static void unmark(struct sock *sk)
 {
 	char byte;
 
+	if (sk->flags & SK_F_MARKED && sk->app_fd >= 0 &&
+	    recv(sk->app_fd, &byte, 1, MSG_DONTWAIT) == 1)
+		sk->flags &= ~(uint32_t)SK_F_MARKED;
+}
+
+static void mark(struct sockets *s, struct sock *sk)
+{
 	(void)s;
 	if (sk->queue_len && !(sk->flags & SK_F_MARKED)) {
 		if (send(sk->our_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
 			sk->flags |= SK_F_MARKED;
-	} else if (!sk->queue_len && sk->flags & SK_F_MARKED) {
-		if (sk->app_fd < 0 ||
-		    recv(sk->app_fd, &byte, 1, MSG_DONTWAIT) != 1)
-			return;
-		sk->flags &= ~(uint32_t)SK_F_MARKED;
+	} else if (!sk->queue_len) {
+		unmark(sk);
 	}
 }
 
@@ -143,9 +147,14 @@ static int64_t hand_out(struct sockets *s, struct call *c, struct sock *l,
 		rc = sk_identify(s, sk, sk->app_fd);
 	if (rc < 0)
 		return -ENOBUFS;
+	/* who polls as soon as it has the last one finds no more */
+	if (l->queue_len == 1)
+		unmark(l);
 	r = call_answer_fd(s, c, sk->app_fd, flags & SOCK_CLOEXEC, &number);
-	if (number < 0)
+	if (number < 0) {
+		mark(s, l);
 		return r;
+	}
 	listener_drop(s, sk);
 	sk->flags |= SK_F_TOLD;
 	sk_note_holder(sk, c->tid, number);

@@ -36,6 +36,16 @@ COLUMNS = [("up1", "app>host 1", "Gbit/s", True),
            ("crr", "crr", "1/s", True),
            ("crr_p99", "crr p99", "us", False),
            ("crr_cpu", "crr relay", "us", False),
+           ("pin1", "published client>app 1", "Gbit/s", True),
+           ("pout1", "published app>client 1", "Gbit/s", True),
+           ("pin1_cpu", "published relay in", "s/GB", False),
+           ("pout1_cpu", "published relay out", "s/GB", False),
+           ("prr", "published rr", "1/s", True),
+           ("prr_p50", "published rr p50", "us", False),
+           ("prr_cpu", "published rr relay", "us", False),
+           ("pcrr", "published crr", "1/s", True),
+           ("pcrr_p99", "published crr p99", "us", False),
+           ("pcrr_cpu", "published crr relay", "us", False),
            ("start", "start", "ms", False),
            ("idle1000", "B/flow 1k", "B", False),
            ("idle10000", "B/flow 10k", "B", False),
@@ -75,6 +85,34 @@ def exchange(kind, mode, ms, rr, spared):
     script = (f"timeout {ms // 1000 + 10} {rr} {kind} {mode.address} "
               f"{m.RR_PORT} {ms} </dev/null")
     text, cpu = m.once(mode, script, spared, pin=True, limit=ms / 1000 + 20)
+    got = json.loads(text)
+    got["rate"] = got["count"] * 1000 / got["ms"]
+    got["cpu"] = cpu / 1000 / got["count"]
+    return got
+
+
+def port_of(mode, what):
+    """Where clients of a published server go"""
+    return m.OUTSIDE[what] if mode.argv else m.INSIDE[what]
+
+
+def published_throughput(mode, reverse, seconds, spared):
+    """Gbit/s through a published port, and the relay's CPU s per GB"""
+    client = ["iperf3", "-c", "127.0.0.1", "-p",
+              str(port_of(mode, "iperf3")), "-t", str(seconds), "-C", "reno",
+              "-J", *(["-R"] if reverse else [])]
+    text, cpu = m.served(mode, "iperf3",
+                         f"iperf3 -s -p {m.INSIDE['iperf3']}", client, spared,
+                         limit=seconds + 20)
+    total = json.loads(text)["end"]["sum_received"]
+    return total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1)
+
+
+def published_exchange(kind, mode, ms, rr, spared):
+    """As exchange(), through a published port"""
+    client = [rr, kind, "127.0.0.1", str(port_of(mode, "rr")), str(ms)]
+    text, cpu = m.served(mode, "rr", f"{rr} serve-all {m.INSIDE['rr']}", client,
+                         spared, pin=True, limit=ms / 1000 + 20)
     got = json.loads(text)
     got["rate"] = got["count"] * 1000 / got["ms"]
     got["cpu"] = cpu / 1000 / got["count"]
@@ -158,6 +196,28 @@ class Bench:
                 return out
             self.guarded(mode, kind, call)
 
+    def published(self, mode, seconds, ms):
+        """The same through published ports"""
+        for way, reverse in (("in", False), ("out", True)):
+            def bulk(way=way, reverse=reverse):
+                rate, cpu = published_throughput(mode, reverse, seconds,
+                                                 self.spared)
+                got = {f"p{way}1": rate}
+                if mode.argv:
+                    got[f"p{way}1_cpu"] = cpu
+                return got
+            self.guarded(mode, f"published {way}", bulk)
+        for kind in ("rr", "crr"):
+            def call(kind=kind):
+                got = published_exchange(kind, mode, ms, self.args.rr,
+                                         self.spared)
+                out = {f"p{kind}": got["rate"], f"p{kind}_p99": got["p99_us"],
+                       f"p{kind}_p50": got["p50_us"]}
+                if mode.argv:
+                    out[f"p{kind}_cpu"] = got["cpu"]
+                return out
+            self.guarded(mode, f"published {kind}", call)
+
     def crowd(self, mode, flows):
         """Idle flows; only for what relays"""
         def call():
@@ -185,6 +245,9 @@ class Bench:
         for _ in range(3 if quick else 5):
             for mode in self.modes:
                 self.small(mode, 500 if quick else 1000)
+        for _ in range(2 if quick else 5):
+            for mode in self.modes:
+                self.published(mode, 1, 500 if quick else 1000)
         for flows in (1000,) if quick else (1000, 10000):
             for mode in self.modes:
                 self.crowd(mode, flows)

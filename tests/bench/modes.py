@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """modes - how each contender is started, and one run of a command inside it"""
 
+import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
 
 TCP_PORT = 5301
 RR_PORT = 5302
+# published: a server's port inside -> where its clients go
+INSIDE = {"iperf3": 5321, "rr": 5322}
+OUTSIDE = {"iperf3": 5311, "rr": 5312}
 OWN = ("sh", "rr", "iperf3", "unshare", "taskset", "timeout", "true")
 
 
 class Mode:
     """One contender: its command line up to CMD and the host's address"""
 
-    def __init__(self, name, argv, address, slirp_mtu=0, peer=False):
+    def __init__(self, name, argv, address, inward=None, slirp_mtu=0,
+                 peer=False):
         self.name = name
         self.argv = argv
+        self.inward = argv if inward is None else inward
         self.address = address
         self.slirp_mtu = slirp_mtu
         self.peer = peer
@@ -29,8 +36,13 @@ def all_modes(postern, pastas):
              "--allow", f"127.0.0.1:{RR_PORT}"]
     gateway = "10.0.2.2"
 
+    publish = []
+    for what, port in INSIDE.items():
+        publish += ["-p", f"127.0.0.1:{OUTSIDE[what]}:{port}"]
+
     def ours(name, *how):
-        return Mode(name, [postern, "do", *how, *allow, "--"], gateway)
+        return Mode(name, [postern, "do", *how, *allow, "--"], gateway,
+                    [postern, "do", *how, *publish, "--"])
 
     modes = [Mode("native", [], "127.0.0.1"),
              ours("link/tap", "--frontend", "link", "--link", "tap"),
@@ -42,7 +54,11 @@ def all_modes(postern, pastas):
         for mtu in (65520, 1500):
             argv = [path, "--config-net", "-q", "-m", str(mtu), "-t", "none",
                     "-u", "none", "-T", "none", "-U", "none", "--"]
-            modes.append(Mode(f"{name} {mtu}", argv, "192.0.2.2", peer=True))
+            ports = ",".join(f"{OUTSIDE[w]}:{INSIDE[w]}" for w in INSIDE)
+            inward = [*argv]
+            inward[inward.index("-t") + 1] = ports
+            modes.append(Mode(f"{name} {mtu}", argv, "192.0.2.2", inward,
+                              peer=True))
     for mtu in (65520, 1500):
         modes.append(Mode(f"slirp4netns {mtu}", ["unshare", "-Urn"], gateway,
                           slirp_mtu=mtu, peer=True))
@@ -108,10 +124,24 @@ def descriptors(pids):
         return None
 
 
+def _slirp_publish(api, outside, inside):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(api)
+        s.sendall(json.dumps({
+            "execute": "add_hostfwd",
+            "arguments": {"proto": "tcp", "host_addr": "127.0.0.1",
+                          "host_port": outside, "guest_port": inside},
+        }).encode())
+        s.shutdown(socket.SHUT_WR)
+        if b"error" in s.recv(4096):
+            raise RuntimeError("slirp4netns does not publish")
+
+
 class Run:
     """A shell inside a mode that waits to be told: one line, one command"""
 
-    def __init__(self, mode, script, spared, pin=False, limit=60):
+    def __init__(self, mode, script, spared, pin=False, limit=60,
+                 inward=False):
         self.spared = spared
         self.limit = time.monotonic() + limit
         self.pin = ["taskset", "-c", "0"] if pin else []
@@ -120,23 +150,25 @@ class Run:
         self.relays = []
         inner = f"echo up; read go; {script}; echo done; read go"
         self.proc = subprocess.Popen(
-            [*self.pin, *mode.argv, "sh", "-c", inner],
+            [*self.pin, *(mode.inward if inward else mode.argv),
+             "sh", "-c", inner],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             self.until(b"up\n")
             if mode.slirp_mtu:
-                self._start_slirp(mode.slirp_mtu)
+                self._start_slirp(mode.slirp_mtu, inward)
             self.relays = relays(spared)
         except Exception:
             self.close()
             raise
 
-    def _start_slirp(self, mtu):
+    def _start_slirp(self, mtu, inward):
         r, w = os.pipe()
+        api = f"/tmp/slirp-{os.getpid()}-{self.proc.pid}"
         self.slirp = subprocess.Popen(
             [*self.pin, "slirp4netns", "-c", "-m", str(mtu), "-r", str(w),
-             str(self.proc.pid), "tap0"], pass_fds=[w],
+             "-a", api, str(self.proc.pid), "tap0"], pass_fds=[w],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         os.close(w)
@@ -145,6 +177,11 @@ class Run:
         os.close(r)
         if not ok:
             raise RuntimeError("slirp4netns did not start")
+        try:
+            for what in INSIDE if inward else ():
+                _slirp_publish(api, OUTSIDE[what], INSIDE[what])
+        finally:
+            os.unlink(api)
 
     def go(self):
         """Lets the shell take its next step"""
@@ -198,3 +235,39 @@ def once(mode, script, spared, pin=False, limit=60):
         return text, cpu_ns(run.relays) - before
     finally:
         run.close()
+
+
+def served(mode, what, command, client, spared, pin=False, limit=60):
+    """
+    Runs `command` inside as a server and `client`, a list, outside: what the
+    client printed and the relay's CPU ns meanwhile
+    """
+    port = OUTSIDE[what] if mode.argv else INSIDE[what]
+    script = (f"{command} >/dev/null 2>&1 </dev/null & s=$!; echo serving; "
+              "read stop; kill $s; wait $s")
+    run = Run(mode, script, spared, pin, limit, inward=True)
+    try:
+        run.go()
+        run.until(b"serving\n")
+        _await_port(port, run.limit)
+        before = cpu_ns(run.relays)
+        out = subprocess.run([*run.pin, *client], check=True, timeout=limit,
+                             stdin=subprocess.DEVNULL, capture_output=True)
+        used = cpu_ns(run.relays) - before
+        run.go()
+        run.until(b"done\n")
+        return out.stdout, used
+    finally:
+        run.close()
+
+
+def _await_port(port, limit):
+    """A connection that is answered, or closed without a reset"""
+    while time.monotonic() < limit:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                time.sleep(0.1)
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError("nobody listens")

@@ -3,6 +3,7 @@
 
 /*
  * rr serve PORT              echoes single requests, TCP and UDP, until killed
+ * rr serve-all PORT          the same at every address, not just loopback
  * rr rr ADDRESS PORT MS      one byte there and back over one connection
  * rr crr ADDRESS PORT MS     connect, one byte there and back, close
  * rr udprr ADDRESS PORT MS   one datagram there and back
@@ -57,11 +58,11 @@ static void watch(int ep, int fd)
 		close(fd);
 }
 
-static int serve(uint16_t port)
+static int serve(uint16_t port, uint32_t address)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET,
 	                          .sin_port = htons(port),
-	                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	                          .sin_addr.s_addr = htonl(address)};
 	int tcp = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	int udp = socket(AF_INET, SOCK_DGRAM, 0), ep = epoll_create1(0);
 	static char buf[65536];
@@ -188,7 +189,9 @@ int main(int argc, char **argv)
 	struct sockaddr_in sin = {.sin_family = AF_INET};
 
 	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve((uint16_t)atoi(argv[2]));
+		return serve((uint16_t)atoi(argv[2]), INADDR_LOOPBACK);
+	if (argc == 3 && !strcmp(argv[1], "serve-all"))
+		return serve((uint16_t)atoi(argv[2]), INADDR_ANY);
 	if (argc != 5 || inet_pton(AF_INET, argv[2], &sin.sin_addr) != 1)
 		return 2;
 	sin.sin_port = htons((uint16_t)atoi(argv[3]));
