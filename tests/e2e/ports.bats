@@ -200,11 +200,11 @@ time.sleep(60)'
 			python3 -m http.server --bind :: -d other 80
 		eventually fetches in_host http://127.0.0.1:8081/page
 		grep -qx two got
-		fetches in_host http://127.0.0.1:8080/page
+		eventually fetches in_host http://127.0.0.1:8080/page
 		grep -qx one got
 		stop
 		# the port of one that has ended is free, the other goes on
-		fetches in_host http://127.0.0.1:8080/page
+		eventually fetches in_host http://127.0.0.1:8080/page
 		shuts 127.0.0.1 8081
 		PUBLISHED=$first
 		stop
@@ -471,4 +471,154 @@ while True:
 		[ "$output" = activated ]
 		wait "$BACKGROUND_PID"
 	done
+}
+
+@test "a browser on the host loads a page from a dev server inside" {
+	local way
+
+	command -v chromium >/dev/null || must_skip "no chromium"
+	cat >dev.mjs <<-'JS'
+		import http from "node:http";
+		const page = `<!doctype html><title>dev</title><p id=out>nothing
+		<script type=module src=/app.js></script>`;
+		const app = `import { words } from "/words.js";
+		const data = await (await fetch("/data.json")).json();
+		document.getElementById("out").textContent = words + " " + data.n;`;
+		const files = {
+		  "/": ["text/html", page],
+		  "/app.js": ["text/javascript", app],
+		  "/words.js": ["text/javascript", 'export const words = "hello from inside";'],
+		  "/data.json": ["application/json", '{"n":42}'],
+		};
+		http.createServer((request, answer) => {
+		  const [type, body] = files[request.url] ?? ["text/plain", ""];
+		  answer.setHeader("content-type", type);
+		  answer.end(body);
+		}).listen(3000, "localhost"); // as dev servers do: loopback alone
+	JS
+	for way in $(ways); do
+		echo "# $way"
+		publish "$way" -p 3000 -- node dev.mjs
+		eventually fetches in_host http://localhost:3000/
+		# its own sandbox wants what a container may not give
+		HOME=$PWD in_host timeout -s KILL 60 chromium --headless \
+			--no-sandbox --disable-gpu --disable-dev-shm-usage \
+			--user-data-dir="$PWD/browser" \
+			--virtual-time-budget=5000 --dump-dom \
+			http://localhost:3000/ >dom 2>err </dev/null 3>&-
+		grep -q '<p id="out">hello from inside 42' dom
+		stop
+	done
+}
+
+@test "a callback to a port that the program chose" {
+	local way url
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		publish "$way" -p auto -- python3 -u -c '
+import http.server
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"signed in")
+        print("code", self.path, flush=True)
+s = http.server.HTTPServer(("", 0), Answer)
+print(f"open http://127.0.0.1:{s.server_port}/callback", flush=True)
+s.handle_request()'
+		eventually grep -q '^open ' out
+		url=$(sed -n 's/^open //p' out)
+		eventually fetches in_host "$url?code=7"
+		[ "$(<got)" = "signed in" ]
+		grep -q '^code /callback?code=7' out
+		wait "$PUBLISHED"
+	done
+}
+
+# line WAY WORD... - a line of docs/ports.md, as it is written, for postern on
+# the user's PATH
+line()
+{
+	local way=$1 frontend
+
+	shift
+	frontend=$(way_option "$way" | sed 's/.*--frontend=\([a-z]*\).*/\1/')
+	ln -sf "$RIG_DIR/published.log" out
+	: >out
+	background published as_user env "PATH=$PWD/bin:$PATH" \
+		POSTERN_FRONTEND="$frontend" sh -c "exec $*"
+	PUBLISHED=$BACKGROUND_PID
+}
+
+@test "the lines of docs/ports.md, as they are written" {
+	local way EVENTUALLY_S=30 # http.server asks for its own name first
+
+	mapfile -t lines < <(sed -n 's/^    \(postern do .*\)/\1/p' \
+		"$TOP/docs/ports.md" | sed -n 1,3p)
+	[ "${#lines[@]}" = 3 ]
+	mkdir bin
+	install -m 755 "$POSTERN" bin/postern
+	cat >bin/npm <<-'SH'
+		#!/bin/sh
+		# a dev server, as far as ports are concerned
+		[ "$*" = "run dev" ] || exit 9
+		exec python3 -c '
+		import socket, threading
+		from http.server import *
+		for port in 3000, 80:
+		    s = ThreadingHTTPServer(("", port), SimpleHTTPRequestHandler)
+		    threading.Thread(target=s.serve_forever).start()
+		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		u.bind(("", 53))
+		while True:
+		    data, at = u.recvfrom(65536)
+		    u.sendto(data.upper(), at)'
+	SH
+	printf '#!/bin/sh\nexec python3 -m http.server 8765\n' >server
+	cat >app <<-'SH'
+		#!/bin/sh
+		# the database of the host, and a redis somewhere
+		exec python3 -c '
+		import socket
+		for port in 5432, 6379:
+		    with socket.create_connection(("localhost", port), 5) as s:
+		        print(port, s.recv(100).decode(), flush=True)'
+	SH
+	chmod 755 bin bin/* server app
+	cat >says.py <<-'PY'
+		import socket, sys
+		s = socket.create_server((sys.argv[1], int(sys.argv[2])))
+		while True:
+		    c, _ = s.accept()
+		    c.sendall(sys.argv[3].encode())
+		    c.close()
+	PY
+	echo "$NET4 redis.lan" >hosts
+	in_host mount --bind "$PWD/hosts" /etc/hosts
+	background database in_host python3 "$PWD/says.py" 127.0.0.1 5432 database
+	background redis in_net python3 "$PWD/says.py" $NET4 6379 redis
+	eventually tcp_listens in_host 5432
+	eventually tcp_listens in_net 6379
+	echo hello >page
+	for way in $(ways); do
+		echo "# $way"
+		line "$way" "${lines[0]}"
+		eventually fetches in_host http://127.0.0.1:3000/page
+		eventually fetches in_host http://127.0.0.1:8080/page
+		cmp got page
+		eventually udp_answers in_host AF_INET 127.0.0.1
+		stop
+		line "$way" "${lines[1]}"
+		eventually fetches in_host http://127.0.0.1:8765/page
+		cmp got page
+		stop
+		line "$way" "${lines[2]}"
+		status=0
+		wait "$PUBLISHED" || status=$?
+		cat out
+		[ "$status" = 0 ]
+		[ "$(<out)" = $'5432 database\n6379 redis' ]
+	done
+	in_host umount /etc/hosts
 }
