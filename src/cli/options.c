@@ -344,6 +344,14 @@ int cli_options_parse(struct cli *c, char **argv, unsigned int where,
 			i += rc;
 			continue;
 		}
+		if (!interleave && word[0] == '@' && word[1] &&
+		    where & (OPTION_GLOBAL | OPTION_DO | OPTION_LEARN)) {
+			rc = cli_args_file(c, word, err);
+			if (rc < 0)
+				return rc;
+			i++;
+			continue;
+		}
 		if (!interleave)
 			return i;
 		if (c->nwords == CLI_WORDS_MAX)

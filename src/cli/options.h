@@ -128,6 +128,12 @@ _must_check_ int cli_options_parse(struct cli *c, char **argv,
 /* cli_options_environment() - POSTERN_* defaults for what was not written */
 _must_check_ int cli_options_environment(struct cli *c, struct error *err);
 
+/* cli_args_file() - "@FILE": its lines as options, nothing but options */
+_must_check_ int cli_args_file(struct cli *c, const char *word,
+                               struct error *err);
+/* option_parse_fd() - the number of an open descriptor; or -EBADF */
+_must_check_ int option_parse_fd(const struct option *o, const char *value,
+                                 struct error *err);
 /* cli_settle_doors() - finds what doors lead to; holds them against the rules
  */
 _must_check_ int cli_settle_doors(struct cli *c, struct error *err);

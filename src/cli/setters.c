@@ -577,11 +577,7 @@ int set_pcap(struct cli *c, const struct option *o, const char *value,
 
 /* --- descriptors that bring something ------------------------------------ */
 
-#define ARGS_BYTES_MAX (1u << 20)
-#define ARGS_WORDS_MAX 4096u
-#define ARGS_DEPTH_MAX 4u
-
-static int parse_fd(const struct option *o, const char *value,
+int option_parse_fd(const struct option *o, const char *value,
                     struct error *err)
 {
 	int64_t v;
@@ -595,85 +591,10 @@ static int parse_fd(const struct option *o, const char *value,
 	return (int)v;
 }
 
-/* All of fd into text, with a NUL behind it; how much, or an error. */
-static ssize_t read_args(int fd, char *text)
-{
-	size_t at = 0;
-
-	for (;;) {
-		ssize_t n = read(fd, text + at, ARGS_BYTES_MAX - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		at += (size_t)n;
-		if (at == ARGS_BYTES_MAX)
-			return -E2BIG;
-	}
-	text[at] = '\0';
-	return (ssize_t)at;
-}
-
-/* Takes the words of text as options; nothing but options. */
-static int apply_args(struct cli *c, char *text, size_t len, struct error *err)
-{
-	_auto_free_ char **words = calloc(ARGS_WORDS_MAX + 1, sizeof(*words));
-	size_t n = 0;
-	int rc;
-
-	if (!words)
-		return error_set(err, -ENOMEM, "no memory");
-	for (char *w = text; w < text + len; w += strlen(w) + 1) {
-		if (n == ARGS_WORDS_MAX)
-			return error_set(err, -E2BIG, "more than %u words",
-			                 ARGS_WORDS_MAX);
-		words[n++] = w;
-	}
-	rc = cli_options_parse(
-		c, words,
-		c->verb ? c->verb->where : (unsigned int)OPTION_GLOBAL, err);
-	if (rc < 0)
-		return rc;
-	if (words[rc])
-		return error_set(err, -EINVAL, "\"%s\" is no option",
-		                 words[rc]);
-	return 0;
-}
-
-int set_args(struct cli *c, const struct option *o, const char *value,
-             struct error *err)
-{
-	_auto_close_ int fd = parse_fd(o, value, err);
-	char *text;
-	ssize_t len;
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	if (c->args_depth == ARGS_DEPTH_MAX || c->nkept == CLI_KEPT_MAX)
-		return error_set(err, -ELOOP, "--args within --args, too deep");
-	text = malloc(ARGS_BYTES_MAX + 1);
-	if (!text)
-		return error_set(err, -ENOMEM, "no memory");
-	c->kept[c->nkept++] = text; /* options point into it */
-	len = read_args(fd, text);
-	if (len < 0)
-		return error_set(err, (int)len, "--args %s: ", value);
-	c->args_depth++;
-	rc = apply_args(c, text, (size_t)len, err);
-	c->args_depth--;
-	if (rc < 0)
-		error_prefix(err, "--args %s: ", value);
-	return rc;
-}
-
 int set_block_fd(struct cli *c, const struct option *o, const char *value,
                  struct error *err)
 {
-	int fd = parse_fd(o, value, err);
+	int fd = option_parse_fd(o, value, err);
 
 	if (fd < 0)
 		return fd;

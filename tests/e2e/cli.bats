@@ -372,6 +372,45 @@ assert a["verdict"] == "allow" and a["port"] == 5432, a'
 	[[ $output == *'did you mean --network?'* ]]
 }
 
+@test "@FILE has options for people: lines, comments, values" {
+	cat >opts <<-'END'
+		# the project's own
+		--network=host
+
+		  --quiet
+		--control auto
+	END
+	"$POSTERN" @opts do -- touch ran
+	[ -e ran ]
+	rm ran
+	"$POSTERN" do @opts -- touch ran
+	[ -e ran ]
+	rm ran
+	printf '%s\0' --network=host --quiet >words
+	"$POSTERN" do @words -- touch ran
+	[ -e ran ]
+	rm ran
+	printf '%s\n' '--allow    10.0.0.1:80/tcp  ' '--deny=10.0.0.2' \
+		'--policy extra' >rules
+	echo 'allow 10.0.0.3' >extra
+	printf '%s\r\n' '@rules' '--network=host' >outer
+	run -125 "$POSTERN" do @outer -- touch ran
+	[[ $output == *"--allow cannot be enforced with --network=host"* ]]
+	echo @loop >loop
+	run -125 "$POSTERN" do @loop -- touch ran
+	[[ $output == *"too deep"* ]]
+	run -125 "$POSTERN" do @nowhere -- touch ran
+	[[ $output == *"@nowhere: cannot be opened"* ]]
+	echo touch >plain
+	run -125 "$POSTERN" do @plain -- touch ran
+	[[ $output == *'@plain: "touch" is no option'* ]]
+	# a value that begins so is no file, and neither is a word of CMD
+	run -125 "$POSTERN" do --network=host --allow @private -- touch ran
+	[[ $output == *"--allow cannot be enforced"* ]]
+	[ ! -e ran ]
+	[ "$("$POSTERN" --network=host -quiet do -- echo @opts)" = @opts ]
+}
+
 @test "--block-fd holds CMD back" {
 	mkfifo go
 	exec 8<>go
