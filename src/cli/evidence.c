@@ -240,7 +240,8 @@ int evidence_policy(const struct report *r, struct policy *p, FILE *f)
 	for (size_t i = 0; lines && i < r->n && rc >= 0; i++) {
 		const struct report_row *row = &r->rows[i];
 
-		if (row->denied || row->from_host || passes(p, row))
+		if (row->denied || row->from_host || row->by_door ||
+		    passes(p, row))
 			continue;
 		if (row->name[0]) {
 			rc = add_rule(p, r, row, true, &lines[n]);

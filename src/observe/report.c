@@ -103,6 +103,11 @@ static int make_room(struct report *r)
 	return 0;
 }
 
+static bool is_by_door(struct json_object *line)
+{
+	return !strncmp(text_of(line, "rule"), "door:", 5);
+}
+
 /* The row of this peer and verdict, made if need be; NULL: no memory. */
 static struct report_row *row_of(struct report *r, struct json_object *line,
                                  bool denied)
@@ -129,8 +134,11 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 			*bucket = (uint32_t)r->n + 1;
 			break;
 		}
-		if (is_row(&r->rows[*bucket - 1], &p))
-			return &r->rows[*bucket - 1];
+		row = &r->rows[*bucket - 1];
+		if (is_row(row, &p)) {
+			row->by_door &= is_by_door(line);
+			return row;
+		}
 	}
 	row = &r->rows[r->n++];
 	memset(row, 0, sizeof(*row));
@@ -142,6 +150,7 @@ static struct report_row *row_of(struct report *r, struct json_object *line,
 	row->port = p.port;
 	row->denied = denied;
 	row->from_host = from_host;
+	row->by_door = is_by_door(line);
 	return row;
 }
 

@@ -18,6 +18,7 @@ struct report_row {
 	uint16_t port;    /* 0: none */
 	bool denied;
 	bool from_host; /* a client of a published port; port is the app's */
+	bool by_door; /* each time an option had opened it: no rule is needed */
 	uint64_t count, failed;
 	uint64_t bytes_app_host, bytes_host_app;
 	uint32_t number;          /* in order of appearance */

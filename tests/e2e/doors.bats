@@ -229,6 +229,22 @@ socket.socket().bind(("0.0.0.0", 5433))'
 	done
 }
 
+@test "what was learned has no rule for a door, which needs none" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		rm -f learned
+		as_user timeout 20 "$POSTERN" learn -o "$PWD/learned" \
+			--frontend "$([ "${way#[tv]}" != "$way" ] && echo link || echo sockets)" \
+			--host-port 5432 --allow $NET4 -- sh -c "
+			python3 $RIG_DIR/ask.py tcp localhost 5432
+			python3 $RIG_DIR/ask.py tcp $NET4 6379"
+		[ "$(sed 's/ *#.*//' learned | grep .)" = \
+			"allow $NET4:6379/tcp" ]
+	done
+}
+
 @test "what a rule denies no door opens; what contradicts is refused" {
 	refuses()
 	{
