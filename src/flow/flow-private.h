@@ -91,6 +91,7 @@ struct denied {
 struct publish {
 	struct flow_publish p;
 	bool is_used, is_listening;
+	bool other_family; /* the listener is of the other than host */
 };
 
 struct dns_tcp;

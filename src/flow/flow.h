@@ -172,9 +172,17 @@ const struct flow_publish *flow_publish_next(const struct flow_table *ft,
 /*
  * flow_publish_set_listening() - called by the frontend whenever it finds
  * that a listener inside came or went: without one, clients are refused by
- * the host's kernel. Nothing happens where it was so already.
+ * the host's kernel. Nothing happens where it was so already. Where it is of
+ * the other family than the clients of this socket, they are shown as that
+ * family's gateway.
  */
-void flow_publish_set_listening(struct flow_table *ft, uint32_t slot, bool on);
+enum flow_listening {
+	FLOW_LISTENS_NOT,
+	FLOW_LISTENS,
+	FLOW_LISTENS_OTHER_FAMILY,
+};
+void flow_publish_set_listening(struct flow_table *ft, uint32_t slot,
+                                enum flow_listening how);
 /*
  * flow_is_following() - shall the frontend say where the app listens for TCP?
  * Then every now and then: begin, found() for each port with a listener that

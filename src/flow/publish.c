@@ -81,13 +81,22 @@ const struct flow_publish *flow_publish_next(const struct flow_table *ft,
 	return &ft->publishes[(*slot)++].p;
 }
 
-void flow_publish_set_listening(struct flow_table *ft, uint32_t slot, bool on)
+void flow_publish_set_listening(struct flow_table *ft, uint32_t slot,
+                                enum flow_listening how)
 {
+	const struct flow_config *c = &ft->config;
 	struct publish *p;
+	bool on;
 
 	if (!is_publish(ft, slot))
 		return;
 	p = &ft->publishes[slot];
+	if (how == FLOW_LISTENS_OTHER_FAMILY &&
+	    addr_is_unspecified(addr_is_ip4(&p->p.host.addr) ? &c->app6
+	                                                     : &c->app4))
+		how = FLOW_LISTENS_NOT; /* there is no such network inside */
+	on = how != FLOW_LISTENS_NOT;
+	p->other_family = how == FLOW_LISTENS_OTHER_FAMILY;
 	if (p->is_listening == on ||
 	    ft->rooms.host->publish_listen(ft->rooms.host_user, slot, on) < 0)
 		return; /* a listen(2) that failed is tried again */
@@ -120,16 +129,16 @@ static bool cannot_be_shown(const struct flow_config *c, const struct addr *a)
 }
 
 /* *by_gateway: any port will do, there is no true one */
-static struct tuple tuple_of(const struct flow_table *ft,
-                             const struct flow_publish *p,
+static struct tuple tuple_of(const struct flow_table *ft, uint32_t slot,
                              const struct endpoint *client, bool *by_gateway)
 {
 	const struct flow_config *c = &ft->config;
-	bool ip4 = addr_is_ip4(&p->host.addr);
-	struct tuple t = {.app = {ip4 ? c->app4 : c->app6, p->app_port},
+	const struct publish *p = &ft->publishes[slot];
+	bool ip4 = addr_is_ip4(&p->p.host.addr) != p->other_family;
+	struct tuple t = {.app = {ip4 ? c->app4 : c->app6, p->p.app_port},
 	                  .host = *client};
 
-	*by_gateway = cannot_be_shown(c, &client->addr);
+	*by_gateway = p->other_family || cannot_be_shown(c, &client->addr);
 	if (*by_gateway)
 		t.host.addr = ip4 ? c->gateway4.addr : c->gateway6.addr;
 	return t;
@@ -179,7 +188,7 @@ int flow_host_accepted(struct flow_table *ft, uint32_t slot, int fd,
 	if (ft->connecting >= ft->config.max_connecting)
 		return -ENOBUFS;
 	p = &ft->publishes[slot].p;
-	t = tuple_of(ft, p, client, &any_port);
+	t = tuple_of(ft, slot, client, &any_port);
 	f = flow_new(ft, FLOW_TCP, &t, 0, now);
 	if (!f)
 		return -EMFILE;
@@ -272,8 +281,7 @@ static struct flow *client_flow(struct flow_table *ft, uint32_t slot,
 {
 	const struct host_ops *host = ft->rooms.host;
 	bool any_port;
-	struct tuple t =
-		tuple_of(ft, &ft->publishes[slot].p, client, &any_port);
+	struct tuple t = tuple_of(ft, slot, client, &any_port);
 	uint32_t step = 1, hash;
 
 	for (int i = 0; i < 16; i++)

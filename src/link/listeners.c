@@ -71,9 +71,10 @@ static void on_found(void *user, const struct sock_diag_listener *found)
 
 		if (p->proto != s->proto || p->app_port != found->at.port)
 			continue;
-		if (takes(s->l, found, ip4)) {
-			seen->outside = true;
-		} else if (loopback && addr_is_ip4(&found->at.addr) == ip4) {
+		seen->outside |= takes(s->l, found, ip4);
+		seen->other_outside |= takes(s->l, found, !ip4);
+		if (loopback &&
+		    (!seen->inside || addr_is_ip4(&found->at.addr) == ip4)) {
 			seen->inside = true;
 			seen->at = found->at;
 		}
@@ -92,6 +93,15 @@ static int look(struct link_listeners *l)
 			return rc;
 	}
 	return 0;
+}
+
+/* An address that all reach goes before one that only loopback does. */
+static enum flow_listening how_it_listens(const struct link_listener_seen *seen)
+{
+	if (seen->outside || (seen->inside && !seen->other_outside))
+		return FLOW_LISTENS;
+	return seen->other_outside ? FLOW_LISTENS_OTHER_FAMILY
+	                           : FLOW_LISTENS_NOT;
 }
 
 void link_listeners_run(struct link_listeners *l, int64_t now)
@@ -116,13 +126,13 @@ void link_listeners_run(struct link_listeners *l, int64_t now)
 	at = 0;
 	/* a list that was cut short says nothing of what is missing */
 	while ((p = flow_publish_next(l->ft, &at))) {
-		bool seen = l->seen[at - 1].outside || l->seen[at - 1].inside;
+		enum flow_listening how = how_it_listens(&l->seen[at - 1]);
 
 		if (p->proto == IP_PROTO_UDP &&
 		    link_listeners_inside(l, at - 1))
 			l->has_inside_udp[addr_is_ip4(&p->host.addr)] = true;
-		if (seen || !rc)
-			flow_publish_set_listening(l->ft, at - 1, seen);
+		if (how != FLOW_LISTENS_NOT || !rc)
+			flow_publish_set_listening(l->ft, at - 1, how);
 	}
 }
 
@@ -134,7 +144,9 @@ const struct endpoint *link_listeners_inside(const struct link_listeners *l,
 	if (slot >= FLOW_PUBLISH_MAX)
 		return NULL;
 	seen = &l->seen[slot];
-	return seen->inside && !seen->outside ? &seen->at : NULL;
+	return seen->inside && !seen->outside && !seen->other_outside
+	               ? &seen->at
+	               : NULL;
 }
 
 const struct endpoint *link_listeners_inside_udp(const struct link_listeners *l,

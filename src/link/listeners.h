@@ -20,8 +20,10 @@ struct link_listeners {
 
 /* struct link_listener_seen - what was found at the last look */
 struct link_listener_seen {
-	bool outside; /* clients from outside get there */
-	bool inside;  /* on loopback only, at `at` */
+	/* clients from outside get there; those of the other family would */
+	bool outside, other_outside;
+	/* on loopback, at `at`, of the clients' family if there is a choice */
+	bool inside;
 	struct endpoint at;
 };
 

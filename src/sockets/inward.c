@@ -19,22 +19,49 @@
 #define INWARD_QUEUE_MAX 4096u
 #define LOOK_EVERY_NS (250 * NS_PER_MS)
 
-/* *to is where it was found: loopback alone will do as well */
+/* *to is where it was found: loopback alone will do as well, of its family
+ * first */
 static struct sock *find(struct sockets *s, enum sk_kind kind,
                          struct endpoint *to, const struct endpoint *from)
 {
 	static const struct addr one = {{[15] = 1}};
-	struct endpoint loopback = {
-		addr_is_ip4(&to->addr) ? addr_ip4(127, 0, 0, 1) : one,
-		to->port};
+	struct endpoint loopback[2] = {{addr_ip4(127, 0, 0, 1), to->port},
+	                               {one, to->port}};
 	struct sock *sk = inside_find(s, kind, to, from);
+	bool ip4 = addr_is_ip4(&to->addr);
 
-	if (!sk) {
-		sk = inside_find(s, kind, &loopback, from);
+	/* a datagram socket could not answer a peer of the other family */
+	for (int i = 0; i < (kind == SK_STREAM ? 2 : 1) && !sk; i++) {
+		sk = inside_find(s, kind, &loopback[ip4 ? i : !i], from);
 		if (sk)
-			*to = loopback;
+			*to = loopback[ip4 ? i : !i];
 	}
 	return sk;
+}
+
+/* The app's own address of the published socket's family, or the other. */
+static struct endpoint at_app(const struct sockets *s,
+                              const struct flow_publish *p, bool other)
+{
+	bool ip4 = addr_is_ip4(&p->host.addr) != other;
+
+	return (struct endpoint){ip4 ? s->config.app4 : s->config.app6,
+	                         p->app_port};
+}
+
+/* As link has it: an address that all reach goes before loopback. */
+static enum flow_listening how_it_listens(struct sockets *s,
+                                          const struct flow_publish *p)
+{
+	const struct endpoint nobody = {.port = 1};
+	enum sk_kind kind = p->proto == IP_PROTO_TCP ? SK_STREAM : SK_DGRAM;
+	struct endpoint to = at_app(s, p, false), other = at_app(s, p, true);
+
+	if (inside_find(s, kind, &to, &nobody))
+		return FLOW_LISTENS;
+	if (inside_find(s, kind, &other, &nobody))
+		return FLOW_LISTENS_OTHER_FAMILY;
+	return find(s, kind, &to, &nobody) ? FLOW_LISTENS : FLOW_LISTENS_NOT;
 }
 
 /* --- TCP ------------------------------------------------------------------ */
@@ -157,7 +184,6 @@ static void follow(struct sockets *s)
 void inward_run(struct sockets *s, int64_t now)
 {
 	const struct flow_publish *p;
-	struct endpoint nobody = {.port = 1};
 	uint32_t at = 0;
 
 	if (now < inward_deadline(s))
@@ -165,14 +191,6 @@ void inward_run(struct sockets *s, int64_t now)
 	s->inward_at = now + LOOK_EVERY_NS;
 	s->ninward = flow_publish_count(s->ft);
 	follow(s);
-	while ((p = flow_publish_next(s->ft, &at))) {
-		bool ip4 = addr_is_ip4(&p->host.addr);
-		struct endpoint to = {ip4 ? s->config.app4 : s->config.app6,
-		                      p->app_port};
-		enum sk_kind kind =
-			p->proto == IP_PROTO_TCP ? SK_STREAM : SK_DGRAM;
-
-		flow_publish_set_listening(s->ft, at - 1,
-		                           find(s, kind, &to, &nobody) != NULL);
-	}
+	while ((p = flow_publish_next(s->ft, &at)))
+		flow_publish_set_listening(s->ft, at - 1, how_it_listens(s, p));
 }

@@ -292,6 +292,61 @@ time.sleep(60)'
 	done
 }
 
+@test "clients of either family reach a listener of one" {
+	local way at
+
+	cat >one.py <<-'PY'
+		import http.server, socket, sys
+		class Server(http.server.ThreadingHTTPServer):
+		    address_family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+		    def server_bind(self):
+		        if ":" in sys.argv[1]:
+		            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+		        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		        self.socket.bind(self.server_address)
+		        self.server_name, self.server_port = "inside", 80
+		Server((sys.argv[1], 80), http.server.SimpleHTTPRequestHandler).serve_forever()
+	PY
+	head -c 3000000 /dev/urandom >page
+	for way in $(ways_and_bare); do
+		for at in 127.0.0.1 ::1 0.0.0.0 ::; do
+			echo "# $way $at"
+			publish "$way" -p 8080:80 -- python3 -u one.py $at
+			eventually fetches in_host http://127.0.0.1:8080/page
+			cmp got page
+			eventually fetches in_host 'http://[::1]:8080/page'
+			cmp got page
+			stop
+			# each saw a peer of its own kind
+			case $at in
+			127.0.0.1) [ "$(grep -c '^127\.0\.0\.1 ' out)" = 2 ] ;;
+			::1) [ "$(grep -c '^::1 ' out)" = 2 ] ;;
+			0.0.0.0) [ "$(grep -c '^10\.0\.2\.2 ' out)" = 2 ] ;;
+			::) [ "$(grep -c '^fd00::2 ' out)" = 2 ] ;;
+			esac
+		done
+	done
+	cat >upper1.py <<-'PY'
+		import socket, sys
+		v6 = ":" in sys.argv[1]
+		s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM)
+		if v6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+		s.bind((sys.argv[1], 53))
+		while True:
+		    data, at = s.recvfrom(65536)
+		    s.sendto(data.upper(), at)
+	PY
+	for way in $(ways_and_bare); do
+		for at in 0.0.0.0 ::; do
+			echo "# $way $at"
+			publish "$way" -p 5353:53/udp -- python3 upper1.py $at
+			eventually udp_answers in_host AF_INET 127.0.0.1
+			eventually udp_answers in_host AF_INET6 ::1
+			stop
+		done
+	done
+}
+
 @test "-p auto follows listeners, and leaves those on loopback alone" {
 	local way
 

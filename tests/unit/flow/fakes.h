@@ -48,6 +48,10 @@ struct fake {
 	uint8_t data[70000];
 	size_t data_len, data_segment;
 	bool close_when_told; /* the frontend closes from inside its calls */
+	/* doors */
+	int door_opens, door_open_rc;
+	uint32_t door;
+	struct flow_id door_flow;
 	/* lines for people */
 	int lines;
 	char line[600];
@@ -441,6 +445,16 @@ static const struct frontend_ops fake_frontend = {
 	.echo_deliver = fe_echo,
 };
 
+static inline int fake_door_open(void *user, uint32_t door, struct flow_id id)
+{
+	struct fake *k = user;
+
+	k->door_opens++;
+	k->door = door;
+	k->door_flow = id;
+	return k->door_open_rc;
+}
+
 static inline void fake_line(void *user, const char *line)
 {
 	struct fake *k = user;
@@ -494,6 +508,8 @@ static inline void fake_init(struct fake *k, const struct flow_config *config,
 		.resolver = resolver,
 		.denied = fake_line,
 		.denied_user = k,
+		.door_open = fake_door_open,
+		.door_user = k,
 		.random = {fake_fill, k},
 	};
 

@@ -48,8 +48,8 @@ static void a_client_gets_through(void **state)
 	(void)state;
 	start();
 	slot = publish(1, "127.0.0.1", 80);
-	flow_publish_set_listening(k.ft, slot, true);
-	flow_publish_set_listening(k.ft, slot, true);
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS);
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS);
 	assert_int_equal(k.listening, 1); /* told once */
 	assert_int_equal(arrive(slot, "198.51.100.7", 40000), 0);
 	/* its own address, and no byte before the app has said yes */
@@ -224,7 +224,7 @@ static void datagrams_find_their_client(void **state)
 	slot = publish_as(IP_PROTO_UDP, 7, "0.0.0.0", 53);
 	say(slot, "198.51.100.7", 40000); /* nobody listens */
 	assert_int_equal(k.delivered, 0);
-	flow_publish_set_listening(k.ft, slot, true);
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS);
 	say(slot, "198.51.100.7", 40000);
 	say(slot, "198.51.100.7", 40000);
 	assert_int_equal(k.delivered, 2);
@@ -249,7 +249,7 @@ static void datagrams_by_the_gateway_do_not_cross(void **state)
 	(void)state;
 	start();
 	slot = publish_as(IP_PROTO_UDP, 7, "127.0.0.1", 53);
-	flow_publish_set_listening(k.ft, slot, true);
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS);
 	say(slot, "127.0.0.1", 5000);
 	first = k.last_tuple;
 	say(slot, "127.0.0.2", 5000);
@@ -273,12 +273,37 @@ static void datagrams_by_the_gateway_do_not_cross(void **state)
 	assert_int_equal(k.client_closes, 2);
 }
 
+static void the_other_family_is_its_gateway(void **state)
+{
+	struct endpoint gateway6 = ep("fd00::2", 5), app6 = ep("fd00::100", 80);
+	struct endpoint own = ep("198.51.100.7", 5);
+	uint32_t slot;
+
+	(void)state;
+	start();
+	slot = publish(1, "0.0.0.0", 80);
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS_OTHER_FAMILY);
+	assert_int_equal(k.listening, 1);
+	assert_int_equal(arrive(slot, "198.51.100.7", 5), 0);
+	assert_true(endpoint_equal(&k.app_tuple.host, &gateway6));
+	assert_true(endpoint_equal(&k.app_tuple.app, &app6));
+	flow_app_connected(k.ft, k.app_id, -ECONNREFUSED, k.now);
+	/* it is found by its own family again: no listen(2) is needed */
+	flow_publish_set_listening(k.ft, slot, FLOW_LISTENS);
+	assert_int_equal(k.listening, 1);
+	assert_int_equal(arrive(slot, "198.51.100.7", 5), 0);
+	assert_true(endpoint_equal(&k.app_tuple.host, &own));
+	flow_app_connected(k.ft, k.app_id, -ECONNREFUSED, k.now);
+	fake_fini(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_gets_through),
 		cmocka_unit_test(refusal_resets_the_client),
 		cmocka_unit_test(what_cannot_be_shown_is_the_gateway),
+		cmocka_unit_test(the_other_family_is_its_gateway),
 		cmocka_unit_test(gateway_ports_do_not_collide),
 		cmocka_unit_test(removal_leaves_flows_alone),
 		cmocka_unit_test(bounds_refuse_and_recover),
