@@ -3,6 +3,7 @@
 #include "launch/door.h"
 
 #include "base/cleanup.h"
+#include "launch/publish.h"
 #include "wire/headers.h"
 
 #include <errno.h>
@@ -17,22 +18,9 @@ static const struct addr loopback6 = {.b = {[15] = 1}};
 /* --- what was written ------------------------------------------------------
  */
 
-/* A port number up to `end`, which must be all of the text. */
 static int parse_port(const char *text, const char *end, uint16_t *out)
 {
-	unsigned int v = 0;
-
-	if (text >= end || end - text > 5)
-		return -EINVAL;
-	for (; text < end; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		v = v * 10 + (unsigned int)(*text - '0');
-	}
-	if (v < 1 || v > 65535)
-		return -EINVAL;
-	*out = (uint16_t)v;
-	return 0;
+	return publish_parse_port(text, end, 1, out);
 }
 
 /* Where "/tcp" or "/udp" starts, or the end. */

@@ -20,13 +20,12 @@
 /* --- what was written ------------------------------------------------------
  */
 
-/* A number up to `end`, which must be all of the text. */
-static int parse_port(const char *text, const char *end, unsigned int low,
-                      uint16_t *out)
+int publish_parse_port(const char *text, const char *end, unsigned int low,
+                       uint16_t *out)
 {
 	unsigned int v = 0;
 
-	if (text == end || end - text > 5)
+	if (text >= end || end - text > 5)
 		return -EINVAL;
 	for (; text < end; text++) {
 		if (*text < '0' || *text > '9')
@@ -45,12 +44,13 @@ static int parse_range(const char *text, const char *end, unsigned int low,
 {
 	const char *dash = memchr(text, '-', (size_t)(end - text));
 
-	if (parse_port(text, dash ? dash : end, low, first) < 0)
+	if (publish_parse_port(text, dash ? dash : end, low, first) < 0)
 		return -EINVAL;
 	*last = *first;
 	if (!dash)
 		return 0;
-	if (!*first || parse_port(dash + 1, end, 1, last) < 0 || *last < *first)
+	if (!*first || publish_parse_port(dash + 1, end, 1, last) < 0 ||
+	    *last < *first)
 		return -EINVAL;
 	return 0;
 }

@@ -6,6 +6,10 @@
 #include "base/error.h"
 #include "launch/config.h"
 
+/* publish_parse_port() - a number from `low` on up to `end`, which must be all
+ * of the text. 0 or -EINVAL. */
+_must_check_ int publish_parse_port(const char *text, const char *end,
+                                    unsigned int low, uint16_t *out);
 /* publish_parse() - 0, or -EINVAL with err saying what to write. */
 _must_check_ int publish_parse(const char *text, struct publish_spec *spec,
                                struct error *err);

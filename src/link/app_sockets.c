@@ -645,6 +645,15 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 		conn_end(as, c, true, now);
 		return;
 	}
+	/*
+	 * Both ends are shut and the host takes nothing now: a hang-up would
+	 * be told every turn. app_sockets_writable() goes on.
+	 */
+	if (events & EPOLLHUP && c->flags & CONN_HOST_FULL) {
+		loop_del(as->loop, c->fd);
+		c->interest = 0;
+		return;
+	}
 	if (events & EPOLLOUT)
 		c->flags &= (uint8_t)~CONN_APP_FULL;
 	move(as, c, now);

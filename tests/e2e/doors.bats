@@ -273,3 +273,65 @@ socket.socket().bind(("0.0.0.0", 5433))'
 		--host-port 5432
 	[ ! -e ran ]
 }
+
+@test "a host that stops reading costs no turns, also when the app has gone" {
+	local way pid before after lazy
+
+	cat >lazy.py <<-'PY'
+		# half-closes, and reads what came only when told to
+		import os, socket, threading, time
+		s = socket.create_server(("127.0.0.1", 5999), backlog=100)
+		total, lock = 0, threading.Lock()
+		def serve(c):
+		    global total
+		    c.shutdown(socket.SHUT_WR)
+		    while not os.path.exists("read"): time.sleep(.05)
+		    while part := c.recv(1 << 20):
+		        with lock: total += len(part)
+		    with lock: open("got", "w").write(str(total))
+		while True:
+		    threading.Thread(target=serve, args=(s.accept()[0],),
+		                     daemon=True).start()
+	PY
+	for way in $(ways); do
+		echo "# $way"
+		background lazy in_host /usr/bin/python3 "$PWD/lazy.py"
+		lazy=$BACKGROUND_PID
+		eventually tcp_listens in_host 5999
+		# of so many sizes some fill the host and end in our own queue
+		background app postern_do "$way" --host-port 5999 -- \
+			/usr/bin/python3 -c '
+import socket, time
+n = 0
+for i in range(1, 80):
+    s = socket.create_connection(("127.0.0.1", 5999))
+    s.setblocking(False)
+    left, full = i * 65536, 0
+    while left and full < 3:
+        try:
+            done = s.send(b"x" * min(left, 65536))
+            n += done
+            left -= done
+            full = 0
+        except BlockingIOError:
+            full += 1
+            time.sleep(.02)
+    s.close() # what is queued has still to leave
+open("sent", "w").write(str(n))
+time.sleep(60)'
+		eventually test -s sent
+		pid=$(descendant "$BACKGROUND_PID" postern-data)
+		before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+		read -rt 1 <> <(:) || :
+		after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+		echo "# $((after - before)) ticks in a second"
+		[ $((after - before)) -lt 20 ]
+		touch read
+		eventually cmp got sent
+		kill "$BACKGROUND_PID"
+		wait "$BACKGROUND_PID" || :
+		kill "$lazy"
+		wait "$lazy" || :
+		rm read got sent
+	done
+}

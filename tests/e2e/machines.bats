@@ -76,37 +76,40 @@ in_container()
 		"$MACHINE/built/tests/tools/container" "$@")
 }
 
+# ends_well COMMAND... - with 0; what it says is left in ./out of the test
+ends_well()
+{
+	local status=0
+
+	"$@" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null || status=$?
+	[ "$status" = 0 ] || tail -n 40 "$BATS_TEST_TMPDIR/out"
+	return "$status"
+}
+
 @test "(i) root: ./run" {
 	cd "$(tree one)"
-	./run >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null ||
-		demonstrated "$BATS_TEST_TMPDIR/out"
+	ends_well ./run
 	demonstrated "$BATS_TEST_TMPDIR/out"
 }
 
-@test "(ii) an ordinary user in bwrap --dev /dev: ./run, ./check e2e" {
+@test "(ii) an ordinary user in bwrap --dev /dev: ./run, ./check" {
 	dir=$(tree two $LIB_UID)
-	in_bwrap "$dir" ./run >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null ||
-		demonstrated "$BATS_TEST_TMPDIR/out"
+	ends_well in_bwrap "$dir" ./run
 	demonstrated "$BATS_TEST_TMPDIR/out"
 	in_bwrap "$dir" ./run check >"$BATS_TEST_TMPDIR/check" || :
 	cat "$BATS_TEST_TMPDIR/check"
-	in_bwrap "$dir" env POSTERN_MUST_WORK= CI= ./check unit core \
-		>"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null ||
-		closes_well "$BATS_TEST_TMPDIR/out"
+	ends_well in_bwrap "$dir" env POSTERN_MUST_WORK= CI= ./check unit core
 	closes_well "$BATS_TEST_TMPDIR/out"
 }
 
 @test "(iii) root in a default container: ./run, ./check" {
 	dir=$(tree three)
-	in_container "$dir" ./run >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null ||
-		demonstrated "$BATS_TEST_TMPDIR/out"
+	ends_well in_container "$dir" ./run
 	demonstrated "$BATS_TEST_TMPDIR/out"
 	in_container "$dir" ./run check >"$BATS_TEST_TMPDIR/check" || :
 	cat "$BATS_TEST_TMPDIR/check"
 	# link cannot be had here, and the reason is told
 	grep -Eq '^link: *no' "$BATS_TEST_TMPDIR/check"
-	in_container "$dir" env POSTERN_MUST_WORK= CI= ./check unit core \
-		>"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null ||
-		closes_well "$BATS_TEST_TMPDIR/out"
+	ends_well in_container "$dir" env POSTERN_MUST_WORK= CI= ./check unit core
 	closes_well "$BATS_TEST_TMPDIR/out"
 }
