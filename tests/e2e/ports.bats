@@ -32,10 +32,22 @@ publish()
 	PUBLISHED=$BACKGROUND_PID
 }
 
-# stop - ends what publish() started, and waits for that
+has_ended()
+{
+	[ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
+}
+
+# stop - ends what publish() started, and waits for that, not for ever
 stop()
 {
 	kill "$PUBLISHED"
+	if ! eventually has_ended "$PUBLISHED"; then
+		echo "it does not end:"
+		cat "/proc/$PUBLISHED/status"
+		ps -ef --forest | tail -n 30
+		kill -KILL "$PUBLISHED"
+		return 1
+	fi
 	wait "$PUBLISHED" || :
 }
 
@@ -567,20 +579,22 @@ while True:
 }
 
 @test "a callback to a port that the program chose" {
-	local way url EVENTUALLY_S=30 # HTTPServer asks for its own name first
+	local way url
 
 	for way in $(ways_and_bare); do
 		echo "# $way"
 		publish "$way" -p auto -- python3 -u -c '
-import http.server
+import http.server, socketserver
+class Server(http.server.HTTPServer):
+    server_bind = socketserver.TCPServer.server_bind # no look-up
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"signed in")
         print("code", self.path, flush=True)
-s = http.server.HTTPServer(("", 0), Answer)
-print(f"open http://127.0.0.1:{s.server_port}/callback", flush=True)
+s = Server(("", 0), Answer)
+print(f"open http://127.0.0.1:{s.server_address[1]}/callback", flush=True)
 s.handle_request()'
 		eventually grep -q '^open ' out
 		url=$(sed -n 's/^open //p' out)
@@ -607,7 +621,7 @@ line()
 }
 
 @test "the lines of docs/ports.md, as they are written" {
-	local way EVENTUALLY_S=30 # http.server asks for its own name first
+	local way
 
 	mapfile -t lines < <(sed -n 's/^    \(postern do .*\)/\1/p' \
 		"$TOP/docs/ports.md" | sed -n 1,3p)
@@ -619,10 +633,13 @@ line()
 		# a dev server, as far as ports are concerned
 		[ "$*" = "run dev" ] || exit 9
 		exec python3 -c '
-		import socket, threading
+		import socket, socketserver, threading
 		from http.server import *
+		class Server(ThreadingHTTPServer):
+		    # its own name is not asked for, which may take its time
+		    server_bind = socketserver.TCPServer.server_bind
 		for port in 3000, 80:
-		    s = ThreadingHTTPServer(("", port), SimpleHTTPRequestHandler)
+		    s = Server(("", port), SimpleHTTPRequestHandler)
 		    threading.Thread(target=s.serve_forever).start()
 		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		u.bind(("", 53))
@@ -630,7 +647,15 @@ line()
 		    data, at = u.recvfrom(65536)
 		    u.sendto(data.upper(), at)'
 	SH
-	printf '#!/bin/sh\nexec python3 -m http.server 8765\n' >server
+	cat >server <<-'SH'
+		#!/bin/sh
+		exec python3 -c '
+		import socketserver
+		from http.server import *
+		class Server(ThreadingHTTPServer):
+		    server_bind = socketserver.TCPServer.server_bind
+		Server(("", 8765), SimpleHTTPRequestHandler).serve_forever()'
+	SH
 	cat >app <<-'SH'
 		#!/bin/sh
 		# the database of the host, and a redis somewhere
