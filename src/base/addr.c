@@ -50,6 +50,14 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	return !memcmp(a->b, b->b, sizeof(a->b));
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	static const struct addr one = {{[15] = 1}};
+
+	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
+	                      : addr_equal(a, &one);
+}
+
 bool addr_is_unspecified(const struct addr *a)
 {
 	static const uint8_t zero[16];

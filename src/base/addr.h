@@ -43,6 +43,8 @@ const uint8_t *addr_ip4_bytes(const struct addr *a);
 bool addr_equal(const struct addr *a, const struct addr *b);
 /* addr_is_unspecified() - 0.0.0.0 or :: */
 bool addr_is_unspecified(const struct addr *a);
+/* addr_is_loopback() - 127/8 or ::1 */
+bool addr_is_loopback(const struct addr *a);
 /*
  * addr_in_prefix() - are the first len bits alike? len counts the bits of
  * the 128-bit form: an IPv4 /24 is 96 + 24.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec.c - the verb exec: a command in a sandbox that runs already */
 #include "base/cleanup.h"
+#include "base/passing.h"
 #include "cli/sandboxes.h"
 #include "launch/descriptors.h"
 #include "launch/launch.h"
@@ -41,34 +42,12 @@ static char *put_list(char *at, char *const *list)
 	return at;
 }
 
-static int send_head(int sock, const struct spawn_request *r)
-{
-	static const int stdio[3] = {0, 1, 2};
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(stdio))];
-	} control = {.buf = {0}};
-	struct spawn_request copy = *r;
-	struct iovec iov = {&copy, sizeof(copy)};
-	struct msghdr msg = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = control.buf,
-	                     .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(stdio));
-	memcpy(CMSG_DATA(c), stdio, sizeof(stdio));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof(copy)
-	               ? 0
-	               : -EPIPE;
-}
-
 /* Blocks until somebody inside has read it, or is gone. */
 static int send_order(int sock, char *const *argv, struct error *err)
 {
+	static const int stdio[] = {0, 1, 2};
 	struct spawn_request r;
+	struct iovec head = {&r, sizeof(r)};
 	_auto_free_ char *cwd = getcwd(NULL, 0);
 	_auto_free_ char *text = NULL;
 	const char *from = cwd ? cwd : "/";
@@ -88,7 +67,8 @@ static int send_order(int sock, char *const *argv, struct error *err)
 	at = stpcpy(at, from) + 1;
 	at = put_list(at, argv);
 	put_list(at, environ);
-	if (send_head(sock, &r))
+	if (passing_send(sock, &head, 1, stdio, ARRAY_SIZE(stdio)) !=
+	    (ssize_t)sizeof(r))
 		return error_set(err, -EPIPE,
 		                 "nobody inside takes the "
 		                 "command");

@@ -104,14 +104,6 @@ static bool parse_listener(const char *line, struct endpoint *e)
 	return true;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const struct addr one = {{[15] = 1}};
-
-	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
-	                      : addr_equal(a, &one);
-}
-
 /* struct own - the host's addresses beyond its loopback; not of all of many */
 struct own {
 	struct addr addrs[64];
@@ -132,7 +124,7 @@ static void list_own(struct own *own)
 		    endpoint_from_sockaddr(i->ifa_addr,
 		                           sizeof(struct sockaddr_storage),
 		                           &e) == 0 &&
-		    !is_loopback(&e.addr))
+		    !addr_is_loopback(&e.addr))
 			own->addrs[own->n++] = e.addr;
 	}
 	freeifaddrs(list);
@@ -162,9 +154,9 @@ static void look_at_listener(const struct policy *p, const struct own *own,
 	endpoint_format(e, text);
 	if (everywhere)
 		to.addr = addr_ip4(127, 0, 0, 1);
-	if (is_loopback(&to.addr))
+	if (addr_is_loopback(&to.addr))
 		count(loopback, text, passes(p, &to, IP_PROTO_TCP));
-	if (everywhere || !is_loopback(&to.addr))
+	if (everywhere || !addr_is_loopback(&to.addr))
 		count(services, text,
 		      everywhere ? passes_anywhere(p, own, e->port)
 		                 : passes(p, e, IP_PROTO_TCP));

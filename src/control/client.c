@@ -3,6 +3,7 @@
 #include "control/client.h"
 
 #include "base/cleanup.h"
+#include "base/passing.h"
 #include "control/peer.h"
 
 #include <errno.h>
@@ -86,29 +87,10 @@ int control_monitor_pid(const struct control_client *c)
 static int send_line(struct control_client *c, const char *line, size_t len,
                      int fd, struct error *err)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {.buf = {0}};
 	struct iovec iov = {.iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t sent;
 
 	memcpy(&iov.iov_base, &line, sizeof(line)); /* only read */
-	if (fd >= 0) {
-		struct cmsghdr *h = &control.align;
-
-		msg.msg_control = control.buf;
-		msg.msg_controllen = sizeof(control.buf);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	}
-	do
-		sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent != (ssize_t)len)
+	if (passing_send(c->fd, &iov, 1, &fd, fd >= 0) != (ssize_t)len)
 		return error_set(err, -EPIPE, "sandbox %s is gone", c->id);
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "control/service.h"
 
 #include "base/cleanup.h"
+#include "base/passing.h"
 #include "control/directory.h"
 #include "control/peer.h"
 
@@ -416,38 +417,17 @@ static bool take_lines(struct control_service *s, struct client *c, int64_t now)
 	return true;
 }
 
-/* Of one message: the room that its alignment leaves may hold a second. */
-static void keep_first(struct client *c, const struct cmsghdr *h)
-{
-	size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-	for (size_t i = 0; i < n; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-		fd_close(i ? &fd : &c->passed);
-		if (!i)
-			c->passed = fd;
-	}
-}
-
 /* Bytes, and maybe a descriptor: the last one that came is kept. */
 static ssize_t receive(struct client *c, size_t room)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct iovec iov = {c->in + c->in_len, room};
-	struct msghdr msg = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = control.buf,
-	                     .msg_controllen = sizeof(control.buf)};
-	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	struct passed passed;
+	ssize_t n = passing_receive(c->fd, &iov, 1, MSG_DONTWAIT, 1, &passed);
 
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-		keep_first(c, h);
+	if (passed.n) {
+		fd_close(&c->passed);
+		c->passed = passed_take(&passed);
+	}
 	return n;
 }
 
@@ -469,10 +449,10 @@ static void pump(struct control_service *s, struct client *c, int64_t now)
 			c->in_len += (size_t)n;
 		else if (n == 0)
 			c->ends = true;
-		else if (errno != EAGAIN && errno != EINTR)
-			drop(s, c);
-		else if (errno == EAGAIN)
+		else if (n == -EAGAIN)
 			return;
+		else
+			drop(s, c);
 	} while (c->fd >= 0);
 }
 

@@ -79,12 +79,6 @@ static int copy_part(const char *text, const char *end, char *to, size_t room)
 	return 0;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
-	                      : addr_equal(a, &loopback6);
-}
-
 /* Where inside: nothing, "*" and "localhost" are both families' loopback. */
 static int parse_bind(const char *text, const char *end, struct door_spec *spec)
 {
@@ -97,7 +91,7 @@ static int parse_bind(const char *text, const char *end, struct door_spec *spec)
 	if (!strcmp(at, "localhost"))
 		return 0;
 	spec->has_bind = true;
-	if (addr_parse(at, &spec->bind) < 0 || !is_loopback(&spec->bind))
+	if (addr_parse(at, &spec->bind) < 0 || !addr_is_loopback(&spec->bind))
 		return -EINVAL;
 	return 0;
 }
@@ -262,7 +256,7 @@ size_t door_loopback_faces(const struct flow_door *d)
 {
 	size_t n = 0;
 
-	while (n < d->nfaces && is_loopback(&d->faces[n].addr))
+	while (n < d->nfaces && addr_is_loopback(&d->faces[n].addr))
 		n++;
 	return n;
 }

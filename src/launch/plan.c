@@ -49,9 +49,7 @@ static int plan_names(struct launch_plan *p, const struct addressing *a,
 	if (!n) /* then libc asks its own machine, resolv.conf(5) */
 		named[n++] = addr_ip4(127, 0, 0, 1);
 	for (size_t i = 0; i < n; i++) {
-		bool loopback = addr_is_ip4(&named[i])
-		                        ? addr_ip4_bytes(&named[i])[0] == 127
-		                        : named[i].b[15] == 1 && !named[i].b[0];
+		bool loopback = addr_is_loopback(&named[i]);
 
 		/* sockets: the supervisor itself is at every address */
 		if (loopback && p->kind != MONITOR_SOCKETS)

@@ -10,6 +10,7 @@
 #include "launch/sockets_start.h"
 
 #include "base/cleanup.h"
+#include "base/passing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,19 +40,9 @@ void sockets_handover_close(struct sockets_handover *h)
 
 static int send_fd(int sock, int fd, char scoped)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec iov = {&scoped, 1};
-	struct msghdr m = {.msg_iov = &iov,
-	                   .msg_iovlen = 1,
-	                   .msg_control = control,
-	                   .msg_controllen = sizeof(control)};
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
 
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return (int)MIN(passing_send(sock, &iov, 1, &fd, 1), 0);
 }
 
 static _Noreturn void helper(int sock, int number_fd, bool scoped)
@@ -126,27 +117,16 @@ int sockets_install_filter(void *user, struct error *err)
 	return 0;
 }
 
-/* #syscalls:sockets recvmsg */
 int sockets_handover_take(struct sockets_handover *h)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-	char byte;
+	char byte = 0;
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-	                   .msg_iovlen = 1,
-	                   .msg_control = control,
-	                   .msg_controllen = sizeof(control)};
-	struct cmsghdr *cm;
-	int fd;
-	ssize_t n = recvmsg(h->ours, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct passed passed;
+	ssize_t n = passing_receive(h->ours, &iov, 1, MSG_DONTWAIT, 1, &passed);
+	int fd = passed_take(&passed);
 
 	if (n < 0)
-		return -errno;
-	cm = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (!cm || cm->cmsg_level != SOL_SOCKET ||
-	    cm->cmsg_type != SCM_RIGHTS || cm->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return -EPIPE;
-	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+		return (int)n;
 	h->scoped = byte != 0;
-	return fd;
+	return fd < 0 ? -EPIPE : fd;
 }

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/passing.h"
 #include "launch/descriptors.h"
 #include "launch/launch.h"
 #include "launch/message.h"
@@ -37,7 +38,7 @@ extern char **environ;
 
 /* struct order - a request, read */
 struct order {
-	int stdio[3];
+	struct passed stdio;
 	char *text; /* malloc'ed, with what the others point to */
 	const char *cwd;
 	char **argv, **envp; /* malloc'ed */
@@ -46,28 +47,14 @@ struct order {
 /* --- reading it -------------------------------------------------------------
  */
 
-static int receive_head(int sock, struct spawn_request *r, int stdio[3])
+static int receive_head(int sock, struct spawn_request *r, struct passed *stdio)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-	} control;
 	struct iovec iov = {r, sizeof(*r)};
-	struct msghdr msg = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = control.buf,
-	                     .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c;
+	ssize_t n = passing_receive(sock, &iov, 1, MSG_WAITALL, 3, stdio);
 
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_WAITALL) !=
-	    (ssize_t)sizeof(*r))
-		return -EPROTO;
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(3 * sizeof(int)))
-		return -EPROTO;
-	memcpy(stdio, CMSG_DATA(c), 3 * sizeof(int));
-	return 0;
+	return n == (ssize_t)sizeof(*r) && stdio->n == 3 && !stdio->cut
+	               ? 0
+	               : -EPROTO;
 }
 
 static int receive_text(int sock, char *to, size_t len)
@@ -107,7 +94,7 @@ static int receive_order(int sock, struct order *o)
 {
 	struct spawn_request r;
 	char *at;
-	int rc = receive_head(sock, &r, o->stdio);
+	int rc = receive_head(sock, &r, &o->stdio);
 
 	if (rc)
 		return rc;
@@ -139,7 +126,7 @@ static _Noreturn void become(const struct order *o, const sigset_t *mask)
 
 	(void)setsid();
 	for (int i = 0; i < 3; i++)
-		if (dup2(o->stdio[i], i) < 0)
+		if (dup2(o->stdio.fd[i], i) < 0)
 			_exit(EXIT_POSTERN);
 	/* a descriptor that was one of 0 to 2 has been written over: they
 	 * came above them, since those were taken */
@@ -197,7 +184,7 @@ static void mind(int sock, pid_t pid)
 
 static _Noreturn void minder(int sock, const sigset_t *mask)
 {
-	struct order o = {.stdio = {-1, -1, -1}};
+	struct order o = {.text = NULL};
 	pid_t pid;
 
 	if (receive_order(sock, &o) < 0)
@@ -206,7 +193,7 @@ static _Noreturn void minder(int sock, const sigset_t *mask)
 	if (pid == 0)
 		become(&o, mask);
 	for (int i = 0; i < 3; i++)
-		fd_close(&o.stdio[i]);
+		fd_close(&o.stdio.fd[i]);
 	if (pid > 0)
 		mind(sock, pid);
 	_exit(0);

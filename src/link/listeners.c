@@ -43,14 +43,6 @@ static bool takes(const struct link_listeners *l,
 	       addr_equal(at, ip4 ? &l->app4 : &l->app6);
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const struct addr one = {.b = {[15] = 1}};
-
-	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
-	                      : addr_equal(a, &one);
-}
-
 struct search {
 	struct link_listeners *l;
 	uint8_t proto;
@@ -59,7 +51,7 @@ struct search {
 static void on_found(void *user, const struct sock_diag_listener *found)
 {
 	const struct search *s = user;
-	bool loopback = is_loopback(&found->at.addr);
+	bool loopback = addr_is_loopback(&found->at.addr);
 	const struct flow_publish *p;
 	uint32_t at = 0;
 

@@ -182,7 +182,7 @@ int64_t sk_connect(struct sockets *s, struct call *c, struct sock *sk,
 		return rc == -EADDRINUSE ? -EADDRNOTAVAIL : rc;
 	sk->local.addr = inside_source(s, sk, to);
 	if (inside_is_outward(s, SK_STREAM, to)) {
-		if (inside_is_loopback(&sk->local.addr) &&
+		if (addr_is_loopback(&sk->local.addr) &&
 		    !inside_is_own(s, &to->addr) && !inside_is_resolver(s, to))
 			return -EINVAL;
 		return host_connect(s, c, sk, to, nonblock, now);

@@ -447,7 +447,7 @@ static void put_ip4_control(struct control *to, const struct sock *sk,
 {
 	struct in_pktinfo info = {.ipi_ifindex = (int)SANDBOX_IF};
 
-	if (inside_is_loopback(here))
+	if (addr_is_loopback(here))
 		info.ipi_ifindex = (int)SANDBOX_LO;
 	memcpy(&info.ipi_spec_dst, addr_ip4_bytes(here), 4);
 	info.ipi_addr = info.ipi_spec_dst;
@@ -464,7 +464,7 @@ static void put_ip6_control(struct control *to, const struct sock *sk,
 {
 	struct in6_pktinfo info = {.ipi6_ifindex = SANDBOX_IF};
 
-	if (inside_is_loopback(here))
+	if (addr_is_loopback(here))
 		info.ipi6_ifindex = SANDBOX_LO;
 	memcpy(&info.ipi6_addr, here->b, sizeof(here->b));
 	if (option_is_on(sk, IPPROTO_IPV6, IPV6_RECVPKTINFO))

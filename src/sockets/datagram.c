@@ -190,7 +190,7 @@ static int send_one(struct sockets *s, struct sock *sk,
 
 	if (inside_is_outward(s, SK_DGRAM, to)) {
 		/* the answer of a server on loopback alone (inward.c) */
-		if (inside_is_loopback(&t.app.addr) &&
+		if (addr_is_loopback(&t.app.addr) &&
 		    !inside_is_own(s, &to->addr) && !inside_is_resolver(s, to))
 			t.app.addr = addr_is_ip4(&to->addr) ? s->config.app4
 			                                    : s->config.app6;

@@ -10,17 +10,9 @@
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_COUNT 28232u
 
-bool inside_is_loopback(const struct addr *a)
-{
-	static const struct addr one = {{[15] = 1}};
-
-	return addr_is_ip4(a) ? addr_ip4_bytes(a)[0] == 127
-	                      : addr_equal(a, &one);
-}
-
 bool inside_is_own(const struct sockets *s, const struct addr *a)
 {
-	return inside_is_loopback(a) || addr_is_unspecified(a) ||
+	return addr_is_loopback(a) || addr_is_unspecified(a) ||
 	       addr_equal(a, &s->config.app4) || addr_equal(a, &s->config.app6);
 }
 

@@ -70,7 +70,7 @@ static enum flow_listening how_it_listens(struct sockets *s,
 static struct endpoint peer_of(const struct endpoint *to,
                                const struct endpoint *client)
 {
-	if (!inside_is_loopback(&to->addr))
+	if (!addr_is_loopback(&to->addr))
 		return *client;
 	return (struct endpoint){to->addr, client->port};
 }
@@ -168,7 +168,7 @@ static void follow(struct sockets *s)
 		struct endpoint to = {s->config.app4, sk->local.port};
 		bool listens = sk->state == SK_LISTEN &&
 		               sk->kind == SK_STREAM &&
-		               !inside_is_loopback(&sk->local.addr);
+		               !addr_is_loopback(&sk->local.addr);
 
 		if (listens && !inside_find(s, SK_STREAM, &to, &nobody)) {
 			to.addr = s->config.app6;

@@ -374,8 +374,6 @@ void pair_fill(struct sock *sk);
 /* pair_drain() - leaves `keep` bytes of the filling in our end's queue. */
 void pair_drain(struct sockets *s, struct sock *sk, uint32_t keep);
 
-/* --- inside.c: ports and listeners inside --------------------------------- */
-bool inside_is_loopback(const struct addr *a);
 /* inside_is_own() - loopback or an address of the app: never leaves */
 bool inside_is_own(const struct sockets *s, const struct addr *a);
 bool inside_is_resolver(const struct sockets *s, const struct endpoint *e);
