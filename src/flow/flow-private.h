@@ -193,9 +193,6 @@ enum flow_route {
 enum flow_route flow_judge(struct flow_table *ft, const struct tuple *t,
                            uint8_t proto, uint64_t app_ref,
                            struct endpoint *final, int64_t now);
-/* flow_final() - what the host's side is asked for: t.host, or what it stands
- * for */
-struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t);
 /* flow_decide() - what policy says of t; q->proto and q->now are given, the
  * rest of q is set. Returns where it goes; *door: by which, or 0 */
 struct endpoint flow_decide(struct flow_table *ft, const struct tuple *t,

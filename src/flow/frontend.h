@@ -50,10 +50,11 @@ struct frontend_ops {
 	/* the host reset or lost the flow; the flow is gone after this */
 	void (*tcp_reset)(void *user, uint64_t app_ref, int err, int64_t now);
 	/*
-	 * t is the tuple as the app knows it, not the translated one; app_ref
-	 * is 0 for a flow that a client of a published port opened, until the
-	 * app has sent something.
+	 * A client of the published socket `slot` opens a flow: its app_ref,
+	 * until the app sends something by it. NULL: 0.
 	 */
+	uint64_t (*udp_open)(void *user, uint32_t slot);
+	/* t is the tuple as the app knows it, not the translated one */
 	void (*udp_deliver)(void *user, uint64_t app_ref, const struct tuple *t,
 	                    const void *data, size_t len, size_t segment_len,
 	                    int64_t now);

@@ -48,12 +48,6 @@ static struct addr translate(const struct flow_config *c, const struct addr *a)
 	return *a;
 }
 
-struct endpoint flow_final(const struct flow_table *ft, const struct tuple *t)
-{
-	return (struct endpoint){translate(&ft->config, &t->host.addr),
-	                         t->host.port};
-}
-
 /* May it, and to where? Doors are asked for by the face that the app uses. */
 struct endpoint flow_decide(struct flow_table *ft, const struct tuple *t,
                             struct policy_question *q, struct policy_answer *a,
@@ -63,7 +57,8 @@ struct endpoint flow_decide(struct flow_table *ft, const struct tuple *t,
 
 	*a = (struct policy_answer){0};
 	*door = d ? d->id : 0;
-	q->host = flow_final(ft, t);
+	q->host = (struct endpoint){translate(&ft->config, &t->host.addr),
+	                            t->host.port};
 	if (d) {
 		(void)!door_decide(ft, d, q, a);
 		return q->host;

@@ -255,6 +255,9 @@ static struct flow *open_client(struct flow_table *ft, uint32_t slot,
 	f->state = FLOW_OPEN;
 	f->flags = FLOW_F_INWARD | FLOW_F_REPLIED;
 	f->way = p->p.id;
+	if (ft->rooms.frontend->udp_open)
+		f->app_ref = ft->rooms.frontend->udp_open(
+			ft->rooms.frontend_user, slot);
 	flow_hash_insert(ft, f, hash);
 	flow_list_move(ft, f, FLOW_LIST_SHORT, now);
 	ft->stats.opened++;

@@ -72,7 +72,8 @@ struct app_conn {
 struct app_peer {
 	int fd; /* -1: free; connected to `to` */
 	uint32_t gen;
-	struct tuple t; /* as flow knows it */
+	uint64_t ref; /* of its flow, and t as flow knows it */
+	struct tuple t;
 	struct endpoint to;
 	int64_t last_ns;
 };
@@ -524,9 +525,6 @@ static void peer_close(struct app_sockets *as, struct app_peer *c)
 /* What the app answers goes where the client's flow goes. */
 static void on_answer(struct app_sockets *as, struct app_peer *c, int64_t now)
 {
-	uint64_t ref =
-		APP_SOCKETS_BIT | (PEERS_FIRST + (uint32_t)(c - as->peers));
-
 	for (int i = 0; i < READS_A_TURN; i++) {
 		struct tuple t = c->t;
 		ssize_t n =
@@ -536,8 +534,8 @@ static void on_answer(struct app_sockets *as, struct app_peer *c, int64_t now)
 		if (n < 0)
 			return;
 		c->last_ns = now;
-		(void)!flow_udp_send(as->ft, &t, ref, as->scratch, (size_t)n, 0,
-		                     now);
+		(void)!flow_udp_send(as->ft, &t, c->ref, as->scratch, (size_t)n,
+		                     0, now);
 	}
 }
 
@@ -585,15 +583,17 @@ void app_sockets_make_ready(struct app_sockets *as, bool ip4)
 	ask_for(as, ip4 ? APP_SOCKET_UDP4 : APP_SOCKET_UDP6, SPARES / 4);
 }
 
-void app_sockets_deliver_in(struct app_sockets *as, const struct endpoint *to,
-                            const struct tuple *t, const void *data, size_t len,
-                            size_t segment_len, int64_t now)
+void app_sockets_deliver_in(struct app_sockets *as, uint64_t ref,
+                            const struct endpoint *to, const struct tuple *t,
+                            const void *data, size_t len, size_t segment_len,
+                            int64_t now)
 {
 	struct app_peer *c = peer_of(as, to, t);
 	const uint8_t *at = data;
 
 	if (!c)
 		return; /* lost, as where a queue is full */
+	c->ref = ref;
 	c->last_ns = now;
 	do {
 		size_t n = segment_len ? MIN(segment_len, len) : len;
@@ -669,11 +669,6 @@ void app_sockets_connected(struct app_sockets *as, uint64_t ref, int64_t now)
 	move(as, c, now);
 }
 
-void app_sockets_refused(struct app_sockets *as, uint64_t ref)
-{
-	app_sockets_reset(as, ref);
-}
-
 void app_sockets_readable(struct app_sockets *as, uint64_t ref, int64_t now)
 {
 	struct app_conn *c = conn_of(as, ref);
@@ -706,19 +701,13 @@ void app_sockets_reset(struct app_sockets *as, uint64_t ref)
 
 void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
                          const struct tuple *t, const void *data, size_t len,
-                         size_t segment_len, int64_t now)
+                         size_t segment_len)
 {
 	uint32_t index = (uint32_t)ref;
 	struct sockaddr_storage ss;
 	socklen_t ss_len = endpoint_to_sockaddr(&t->app, &ss);
 	const uint8_t *at = data;
 
-	if (index >= PEERS_FIRST && index < PEERS_FIRST + PEERS_MAX) {
-		struct endpoint to = as->peers[index - PEERS_FIRST].to;
-
-		app_sockets_deliver_in(as, &to, t, data, len, segment_len, now);
-		return;
-	}
 	if (index >= as->nlisteners)
 		return;
 	do {

@@ -13,6 +13,12 @@ struct app_sockets;
  * the stack, whose own leave this bit clear.
  */
 #define APP_SOCKETS_BIT (UINT64_C(1) << 63)
+/* of the datagrams of a client of a published socket: this, and its slot */
+#define APP_SOCKETS_PEER_BIT (UINT64_C(1) << 62)
+#define APP_SOCKETS_PEER(slot_)                                                \
+	(APP_SOCKETS_BIT | APP_SOCKETS_PEER_BIT | (uint64_t)(slot_))
+#define APP_SOCKETS_IS_PEER(ref_)                                              \
+	(((ref_)&APP_SOCKETS_PEER(0)) == APP_SOCKETS_PEER(0))
 #define APP_SOCKETS_HAS(ref_) (((ref_)&APP_SOCKETS_BIT) != 0)
 
 /*
@@ -57,20 +63,22 @@ void app_sockets_make_ready(struct app_sockets *as, bool ip4);
 
 /* As in struct frontend_ops, for references of this room. */
 void app_sockets_connected(struct app_sockets *as, uint64_t ref, int64_t now);
-void app_sockets_refused(struct app_sockets *as, uint64_t ref);
 void app_sockets_readable(struct app_sockets *as, uint64_t ref, int64_t now);
 void app_sockets_writable(struct app_sockets *as, uint64_t ref, int64_t now);
+/* of tcp_refused() and tcp_reset() alike: for its peer there is one word */
 void app_sockets_reset(struct app_sockets *as, uint64_t ref);
 void app_sockets_deliver(struct app_sockets *as, uint64_t ref,
                          const struct tuple *t, const void *data, size_t len,
-                         size_t segment_len, int64_t now);
+                         size_t segment_len);
 /*
- * app_sockets_deliver_in() - a datagram of t.host, a client of a published
- * port, to a socket that is bound to the app's loopback alone, at `to`.
+ * app_sockets_deliver_in() - a datagram of t.host, a client of the published
+ * socket that ref tells, to a socket that is bound to the app's loopback
+ * alone, at `to`.
  */
-void app_sockets_deliver_in(struct app_sockets *as, const struct endpoint *to,
-                            const struct tuple *t, const void *data, size_t len,
-                            size_t segment_len, int64_t now);
+void app_sockets_deliver_in(struct app_sockets *as, uint64_t ref,
+                            const struct endpoint *to, const struct tuple *t,
+                            const void *data, size_t len, size_t segment_len,
+                            int64_t now);
 
 int64_t app_sockets_deadline(const struct app_sockets *as);
 void app_sockets_run(struct app_sockets *as, int64_t now);

@@ -205,6 +205,12 @@ static int on_app_open(void *user, struct flow_id id, uint32_t slot,
 	return rc;
 }
 
+static uint64_t on_udp_open(void *user, uint32_t slot)
+{
+	(void)user;
+	return APP_SOCKETS_PEER(slot);
+}
+
 static void on_connected(void *user, uint64_t ref, int64_t now)
 {
 	struct link *l = entered(user, now);
@@ -221,7 +227,7 @@ static void on_refused(void *user, uint64_t ref, int err, int64_t now)
 	struct link *l = entered(user, now);
 
 	if (APP_SOCKETS_HAS(ref)) {
-		app_sockets_refused(l->app_sockets, ref);
+		app_sockets_reset(l->app_sockets, ref);
 		return;
 	}
 	stack_tcp_refused(l->stack, conn_unpack(ref), err, now);
@@ -265,19 +271,17 @@ static void on_udp_deliver(void *user, uint64_t ref, const struct tuple *t,
                            int64_t now)
 {
 	struct link *l = entered(user, now);
+	const struct endpoint *inside =
+		APP_SOCKETS_IS_PEER(ref)
+			? link_listeners_inside(&l->listeners, (uint32_t)ref)
+			: NULL;
 
-	const struct endpoint *inside = NULL;
-
-	/* 0: of a client, who may only be let in by way of loopback */
-	if (!ref && flow_publish_count(l->ft))
-		inside = link_listeners_inside_udp(
-			&l->listeners, addr_is_ip4(&t->app.addr), t->app.port);
 	if (inside)
-		app_sockets_deliver_in(l->app_sockets, inside, t, data, len,
-		                       segment_len, now);
-	else if (APP_SOCKETS_HAS(ref))
+		app_sockets_deliver_in(l->app_sockets, ref, inside, t, data,
+		                       len, segment_len, now);
+	else if (APP_SOCKETS_HAS(ref) && !APP_SOCKETS_IS_PEER(ref))
 		app_sockets_deliver(l->app_sockets, ref, t, data, len,
-		                    segment_len, now);
+		                    segment_len);
 	else
 		stack_udp_output(l->stack, t, data, len, segment_len, now);
 }
@@ -288,7 +292,7 @@ static void on_udp_error(void *user, uint64_t ref, const struct tuple *t,
 	struct link *l = entered(user, now);
 
 	/* no socket tells a peer on loopback of an error elsewhere */
-	if (!APP_SOCKETS_HAS(ref))
+	if (!APP_SOCKETS_HAS(ref) || APP_SOCKETS_IS_PEER(ref))
 		stack_udp_error(l->stack, t, err, from, now);
 }
 
@@ -332,6 +336,7 @@ static const struct frontend_ops to_frontend_ops = {
 	.tcp_readable = on_readable,
 	.tcp_writable = on_writable,
 	.tcp_reset = on_reset,
+	.udp_open = on_udp_open,
 	.udp_deliver = on_udp_deliver,
 	.udp_error = on_udp_error,
 	.echo_error = on_echo_error,

@@ -140,16 +140,3 @@ const struct endpoint *link_listeners_inside(const struct link_listeners *l,
 	               ? &seen->at
 	               : NULL;
 }
-
-const struct endpoint *link_listeners_inside_udp(const struct link_listeners *l,
-                                                 bool ip4, uint16_t port)
-{
-	const struct flow_publish *p;
-	uint32_t at = 0;
-
-	while (l->ft && (p = flow_publish_next(l->ft, &at)))
-		if (p->proto == IP_PROTO_UDP && p->app_port == port &&
-		    addr_is_ip4(&p->host.addr) == ip4)
-			return link_listeners_inside(l, at - 1);
-	return NULL;
-}

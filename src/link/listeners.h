@@ -39,8 +39,5 @@ void link_listeners_run(struct link_listeners *l, int64_t now);
  */
 const struct endpoint *link_listeners_inside(const struct link_listeners *l,
                                              uint32_t slot);
-/* link_listeners_inside_udp() - the same for a datagram to this port */
-const struct endpoint *link_listeners_inside_udp(const struct link_listeners *l,
-                                                 bool ip4, uint16_t port);
 
 #endif

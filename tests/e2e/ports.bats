@@ -417,6 +417,67 @@ print(info["published"][0]["host"].split(":")[-1])')
 	done
 }
 
+@test "descriptors that options name are not passed on" {
+	local way
+
+	for way in $(ways_and_bare); do
+		run postern_do "$way" --info-fd 7 --json-status-fd 8 -r 9 -- \
+			sh -c 'for i in 7 8 9; do
+				[ ! -e /proc/self/fd/$i ] || echo $i; done' \
+			7>>info 8>>status 9>>ready
+		[ "$status" = 0 ] && [ -z "$output" ]
+		[ -s info ] && [ -s status ] && [ -s ready ]
+	done
+}
+
+@test "more clients of datagrams than are remembered do not cross" {
+	local way
+
+	cat >two.py <<-'PY'
+		import selectors, socket
+		s = selectors.DefaultSelector()
+		for port in 53, 54:
+		    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    u.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+		    u.bind(("127.0.0.1", port))
+		    s.register(u, 1, port)
+		while True:
+		    for key, _ in s.select():
+		        data, at = key.fileobj.recvfrom(100)
+		        key.fileobj.sendto(b"%d " % key.data + data, at)
+	PY
+	cat >crowd.py <<-'PY'
+		import socket
+		def ask(u, port, n):
+		    for _ in range(5): # a datagram may be lost
+		        u.sendto(b"%d" % n, ("127.0.0.1", port))
+		        try:
+		            return u.recv(100)
+		        except TimeoutError:
+		            pass
+		crowd = []
+		for n in range(300):
+		    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    u.settimeout(1)
+		    crowd.append(u)
+		for round in range(2):
+		    for n, u in enumerate(crowd):
+		        port = 53 + n % 2
+		        got = ask(u, 5300 + port, n)
+		        assert got == b"%d %d" % (port, n), (round, n, got)
+		print("all their own")
+	PY
+	for way in $(ways); do
+		echo "# $way"
+		publish "$way" -p 5353:53/udp -p 5354:54/udp -- python3 two.py
+		eventually udp_listens in_host 5353
+		run in_host timeout 50 python3 crowd.py
+		echo "$output"
+		[ "$output" = "all their own" ]
+		stop
+	done
+}
+
 @test "a range of ports, each its own" {
 	local way port
 
@@ -479,9 +540,7 @@ while True:
 	local way number fetching
 
 	head -c 60000000 /dev/urandom >page
-	export XDG_RUNTIME_DIR=$PWD/run
-	mkdir -m 700 run
-	! is_root || chown "$LIB_UID:$LIB_UID" run
+	runtime_up
 	for way in $(ways_and_bare); do
 		echo "# $way"
 		publish "$way" --name load -p 8080:80 -- \

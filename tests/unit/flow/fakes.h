@@ -432,7 +432,14 @@ static inline int fe_open(void *user, struct flow_id id, uint32_t slot,
 	return k->app_open_rc;
 }
 
+static inline uint64_t fe_udp_open(void *user, uint32_t slot)
+{
+	(void)user;
+	return 5000 + slot;
+}
+
 static const struct frontend_ops fake_frontend = {
+	.udp_open = fe_udp_open,
 	.tcp_open = fe_open,
 	.tcp_connected = fe_connected,
 	.tcp_refused = fe_refused,

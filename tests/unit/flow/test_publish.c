@@ -229,6 +229,8 @@ static void datagrams_find_their_client(void **state)
 	say(slot, "198.51.100.7", 40000);
 	assert_int_equal(k.delivered, 2);
 	assert_int_equal(k.adopts, 1);
+	/* by the reference that the frontend gave, until the app sends */
+	assert_int_equal(k.last_ref, 5000 + slot);
 	assert_true(endpoint_equal(&k.last_tuple.app, &t.app));
 	assert_true(endpoint_equal(&k.last_tuple.host, &t.host));
 	/* the answer goes by the same flow, and no rule is asked */
