@@ -49,37 +49,37 @@ static void leave_terminal(int out)
 	(void)dup2(out, 2);
 }
 
-void cli_detach(struct cli *c, int *status)
+int cli_detach(struct cli *c)
 {
 	struct sandbox_config *k = &c->config;
 	_auto_close_ int out = open_output(c->detach_file);
-	int told[2], err_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
 	struct error err = {0};
+	int told[2], status;
 	pid_t pid;
 
-	*status = EXIT_POSTERN;
 	if (out < 0) {
 		error_set(&err, -errno, "--detach: cannot open %s: ",
 		          c->detach_file ? c->detach_file : "/dev/null");
-		*status = cli_fail(&err);
-		return;
+		return cli_fail(&err);
 	}
-	if (pipe2(told, O_CLOEXEC) < 0)
-		return;
+	if (pipe2(told, O_CLOEXEC) < 0) {
+		error_set(&err, -errno, "--detach: cannot make a pipe: ");
+		return cli_fail(&err);
+	}
 	pid = fork();
-	if (pid != 0) {
-		close(told[1]);
-		if (pid > 0)
-			*status = await_start(pid, told[0]);
+	if (pid == 0) {
 		close(told[0]);
-		fd_close(&err_fd);
-		return;
+		k->started_fd = told[1];
+		k->start_errors_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+		leave_terminal(out);
+		if (k->start_errors_fd >= 0)
+			(void)!log_add(k->log_level, k->start_errors_fd, false);
+		return -1;
 	}
+	if (pid < 0)
+		error_set(&err, -errno, "--detach: cannot start a process: ");
+	close(told[1]);
+	status = pid < 0 ? cli_fail(&err) : await_start(pid, told[0]);
 	close(told[0]);
-	leave_terminal(out);
-	k->started_fd = told[1];
-	k->start_errors_fd = err_fd;
-	if (err_fd >= 0)
-		(void)!log_add(k->log_level, err_fd, false);
-	*status = -1;
+	return status;
 }

@@ -6,11 +6,11 @@
 #include "cli/cli.h"
 
 /*
- * cli_detach() - returns twice: in a process of its own, without terminal,
- * stdio at /dev/null or the file of --detach, *status < 0, to go on; and in
- * the caller once CMD runs, with the status to end with. What goes wrong before
- * is told on the caller's stderr, and is the caller's status.
+ * cli_detach() - returns twice: -1 in a process of its own, without terminal,
+ * stdio at /dev/null or the file of --detach, to go on; and in the caller once
+ * CMD runs, the status to end with. What goes wrong before is told on the
+ * caller's stderr, and is the caller's status.
  */
-void cli_detach(struct cli *c, int *status);
+_must_check_ int cli_detach(struct cli *c);
 
 #endif

@@ -350,11 +350,10 @@ bool cli_do_settle(struct cli *c)
 
 int cli_do(struct cli *c)
 {
-	int status = -1;
+	int status;
 
 	if (!cli_do_settle(c))
 		return EXIT_POSTERN;
-	if (c->detach)
-		cli_detach(c, &status);
+	status = c->detach ? cli_detach(c) : -1;
 	return status < 0 ? run_with_report(c) : status;
 }

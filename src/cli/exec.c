@@ -19,10 +19,6 @@
 
 extern char **environ;
 
-/* what a person or a program sends to us is the command's */
-static const int forwarded[] = {SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
-                                SIGUSR2, SIGWINCH, SIGALRM, SIGCONT};
-
 /* --- the request -----------------------------------------------------------
  */
 
@@ -94,8 +90,8 @@ static int open_signals(void)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(&set, forwarded[i]);
+	for (size_t i = 0; i < LAUNCH_FORWARDED; i++)
+		sigaddset(&set, launch_forwarded[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	return signalfd(-1, &set, SFD_CLOEXEC);

@@ -103,6 +103,10 @@ int cli_learn(struct cli *c)
 		error_set(&err, -EINVAL,
 		          "learn needs -o FILE for the policy, and a network "
 		          "of CMD's own");
+	else if (c->detach)
+		error_set(&err, -EINVAL,
+		          "learn writes its policy when CMD has ended; "
+		          "leave --detach out");
 	else if (!c->learn_merge && access(c->learn_file, F_OK) == 0)
 		error_set(&err, -EEXIST,
 		          "%s is there already; --merge adds to it",

@@ -228,8 +228,8 @@ static int send_door(const struct app_side *a, size_t door, size_t face,
 		                 a->config->doors[door].text,
 		                 endpoint_format(at, text));
 	}
-	rc = message_send(a->monitor_fd, MSG_DOOR, MSG_DOOR_FACE(door, face),
-	                  NULL, 0, fd);
+	rc = message_send(a->monitor_fd, MSG_DOOR,
+	                  (int32_t)DOOR_FACE(door, face), NULL, 0, fd);
 	return rc ? error_set(err, rc, "cannot hand over a door: ") : 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "control/ask.h"
+#include "flow/flow.h"
 #include "launch/datapath.h"
 #include "launch/message.h"
 #include "launch/sockets_start.h"
@@ -38,8 +39,7 @@ struct datapath {
 	struct frame_port port;
 	int app_network; /* keeps the app's namespace while we drain */
 	int app_index;   /* of its interface; 0: it cannot be asked */
-	/* link: by MSG_DOOR_FACE(), CONFIG_DOORS_MAX * FLOW_DOOR_FACES of them
-	 * where there is a door; -1: none */
+	/* link: by DOOR_FACE(), where there is a door; -1: none */
 	int *door_fds;
 	struct app_sockets *app_sockets;
 	struct link *link;

@@ -17,6 +17,7 @@
 #include "host/host.h"
 #include "host/own_addr.h"
 #include "host/upstream.h"
+#include "launch/door.h"
 #include "launch/init.h"
 #include "launch/launch.h"
 #include "launch/resolver_socket.h"
@@ -80,7 +81,7 @@ static int take_door(struct datapath *dp, int32_t at, int fd)
 	_auto_close_ int owned = fd;
 
 	if (!dp->door_fds || at < 0 ||
-	    (size_t)at >= dp->config->ndoors * FLOW_DOOR_FACES ||
+	    (size_t)at >= DOOR_FACE(dp->config->ndoors, 0u) ||
 	    dp->door_fds[at] >= 0)
 		return -EPROTO;
 	dp->door_fds[at] = fd_take(&owned);

@@ -23,7 +23,7 @@ static struct door_side side_of(const struct datapath *dp)
 
 int datapath_doors_init(struct datapath *dp, struct error *err)
 {
-	size_t n = dp->config->ndoors * FLOW_DOOR_FACES;
+	size_t n = DOOR_FACE(dp->config->ndoors, 0u);
 
 	if (!n || dp->args->sockets)
 		return 0;
@@ -37,7 +37,7 @@ int datapath_doors_init(struct datapath *dp, struct error *err)
 
 void datapath_doors_free(struct datapath *dp)
 {
-	size_t n = dp->config->ndoors * FLOW_DOOR_FACES;
+	size_t n = DOOR_FACE(dp->config->ndoors, 0u);
 
 	for (size_t i = 0; dp->door_fds && i < n; i++)
 		fd_close(&dp->door_fds[i]);
@@ -61,7 +61,7 @@ static int listen_at(struct datapath *dp, size_t door,
 	int rc = 0;
 
 	for (size_t k = 0; dp->door_fds && !rc && k < d->nfaces; k++) {
-		int *fd = &dp->door_fds[door * FLOW_DOOR_FACES + k];
+		int *fd = &dp->door_fds[DOOR_FACE(door, k)];
 
 		if (*fd >= 0)
 			rc = app_sockets_listen(dp->app_sockets, fd_take(fd),

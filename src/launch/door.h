@@ -33,6 +33,8 @@ struct door_side {
  */
 void door_make(const struct door_spec *spec, uint32_t id,
                const struct door_side *side, struct flow_door *out);
+/* DOOR_FACE() - a number for a face of a door, both from 0 */
+#define DOOR_FACE(door_, face_) ((door_)*FLOW_DOOR_FACES + (face_))
 size_t door_loopback_faces(const struct flow_door *d);
 /*
  * door_connect() - a connected, non-blocking stream socket to the path of

@@ -17,4 +17,8 @@
  */
 int launch_run(const struct sandbox_config *config);
 
+/* signals that a person or a program sends to postern are CMD's */
+#define LAUNCH_FORWARDED 9u
+extern const int launch_forwarded[LAUNCH_FORWARDED];
+
 #endif

@@ -4,7 +4,6 @@
 #define LAUNCH_MESSAGE_H
 
 #include "base/util.h"
-#include "flow/flow.h"
 
 /*
  * Two SOCK_SEQPACKET pairs, monitor - datapath and monitor - app side, one
@@ -25,7 +24,8 @@ enum message_kind {
 	                        sock_diag (link/sock_diag.h), and the index of
 	                        the interface there */
 	MSG_DOOR,            /* link: a socket in the app's namespace, where a
-	                        door has a face; a = MSG_DOOR_FACE() */
+	                        door has a face; a = DOOR_FACE() of
+	                        launch/door.h */
 	MSG_START,           /* all is sent: confine, then answer MSG_READY.
 	                        To the app side: run CMD */
 	MSG_STOP,            /* CMD is gone: let leave what it had written (its
@@ -73,9 +73,6 @@ enum message_kind {
 };
 
 #define MESSAGE_TEXT_MAX 65536
-/* which face of which door, both from 0 */
-#define MSG_DOOR_FACE(door_, face_)                                            \
-	((int32_t)((door_)*FLOW_DOOR_FACES + (face_)))
 
 struct message_head {
 	uint32_t kind; /* enum message_kind */

@@ -23,8 +23,9 @@
 /* the longest that all the set-up may take before it is given up */
 #define SET_UP_NS (20 * NS_PER_S)
 
-static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
-                                SIGUSR2, SIGCONT, SIGWINCH, SIGALRM};
+const int launch_forwarded[LAUNCH_FORWARDED] = {SIGHUP,  SIGINT,   SIGQUIT,
+                                                SIGTERM, SIGUSR1,  SIGUSR2,
+                                                SIGCONT, SIGWINCH, SIGALRM};
 /* taken by the monitor: it stops when CMD has stopped, not before, and does not
  * end because nobody reads its lines */
 static const int swallowed[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE};
@@ -41,8 +42,8 @@ int monitor_take_signals(struct monitor *m, struct error *err)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(&set, forwarded[i]);
+	for (size_t i = 0; i < LAUNCH_FORWARDED; i++)
+		sigaddset(&set, launch_forwarded[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(swallowed); i++)
 		sigaddset(&set, swallowed[i]);
 	/* a caller may have left it ignored; then there would be no zombie
@@ -204,6 +205,16 @@ static void on_who(struct monitor *m, const struct message_head *head)
 		m->lines_due++;
 }
 
+/* -p auto: the app listens at a port, or does not any more (negative). */
+static void on_listening(struct monitor *m, int32_t port)
+{
+	if (!m->config->publish_auto || !port || port < -65535 || port > 65535)
+		monitor_fail(m, -EPROTO, "bad port of the datapath");
+	else if (m->phase == PHASE_RUNNING)
+		publishes_follow(&m->publishes, m->datapath_fd,
+		                 (uint16_t)abs(port), port > 0);
+}
+
 /* A flow to the path of --host-unix; the datapath may open none. */
 static void on_door_open(struct monitor *m, const struct message_head *head)
 {
@@ -251,9 +262,7 @@ bool monitor_hear_datapath(struct monitor *m)
 			monitor_fail(m, -EPROTO, "bad answer of the datapath");
 		break;
 	case MSG_LISTENING:
-		if (m->config->publish_auto && m->phase == PHASE_RUNNING)
-			publishes_follow(&m->publishes, m->datapath_fd,
-			                 (uint16_t)abs(head.a), head.a > 0);
+		on_listening(m, head.a);
 		break;
 	case MSG_DOOR_OPEN:
 		on_door_open(m, &head);
@@ -430,7 +439,7 @@ static void on_signal(struct monitor *m)
 	} else if (info.ssi_code == SI_KERNEL && sig != SIGHUP) {
 		/* of the terminal, for the whole group: CMD has it, too */
 	} else if (sig == SIGTSTP ||
-	           is_in(sig, forwarded, ARRAY_SIZE(forwarded))) {
+	           is_in(sig, launch_forwarded, LAUNCH_FORWARDED)) {
 		signal_cmd(m, sig);
 	}
 }

@@ -15,11 +15,9 @@ setup_file()
 		/^veth: *yes/ && link { print "veth" }
 		/^sockets: *yes/ { print "sockets" }')
 	[ -z "$WAYS" ] || WAYS="$WAYS bare"
-	XDG_RUNTIME_DIR=$RIG_DIR/run
-	mkdir -m 700 "$XDG_RUNTIME_DIR"
-	! is_root || chown "$LIB_UID:$LIB_UID" "$XDG_RUNTIME_DIR"
+	runtime_up
 	install -m 755 "$LIB_DIR/control-client.py" "$RIG_DIR/speak"
-	export WAYS XDG_RUNTIME_DIR
+	export WAYS
 	# takes connections and says nothing, until they end
 	cat >"$RIG_DIR/hold.py" <<-'END'
 		import socket, threading

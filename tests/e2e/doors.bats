@@ -100,6 +100,17 @@ asks()
 		/usr/bin/python3 "$RIG_DIR/ask.py" "$@"
 }
 
+# ticks_of PID - TICKS of CPU that it used in one second
+ticks_of()
+{
+	local before
+
+	before=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
+	read -rt 1 <> <(:) || :
+	TICKS=$(($(awk '{ print $14 + $15 }' "/proc/$1/stat") - before))
+	echo "# $TICKS ticks in a second"
+}
+
 @test "--host-port: one port of the host's loopback is the app's own" {
 	local way name
 
@@ -229,6 +240,71 @@ socket.socket().bind(("0.0.0.0", 5433))'
 	done
 }
 
+@test "the host's names are known under a policy by name, too" {
+	local way
+
+	for way in $(ways_and_bare); do
+		echo "# $way"
+		run asks "$way" --allow db.example --host-port 5432 -- \
+			tcp host.postern.internal 5432
+		[ "$output" = echoed ]
+		run asks "$way" --allow db.example -- \
+			tcp host.postern.internal 5432
+		[[ $output == *gaierror* ]]
+	done
+}
+
+@test "out of descriptors a door takes no more, and recovers" {
+	local way
+
+	cat >flood.py <<-'PY'
+		import os, socket, time
+		def dial():
+		    try:
+		        s = socket.create_connection(("localhost", 5432), 5)
+		        s.settimeout(5)
+		        return s
+		    except OSError: # sockets: refused at once
+		        return None
+		def works(s):
+		    try:
+		        s.sendall(b"x")
+		        return s.recv(1) == b"x"
+		    except (OSError, AttributeError):
+		        return False
+		held = [dial() for i in range(150)] # two of postern's for each
+		works(held[-1]) # link: accepted by the kernel, and no more
+		first = works(held[0])
+		open("held", "w").close()
+		while not os.path.exists("go"): time.sleep(.05)
+		for s in held:
+		    if s: s.close()
+		for i in range(50): # the pause, and the closes
+		    s = dial()
+		    if works(s): break
+		    time.sleep(.1)
+		print(first, i < 49)
+	PY
+	for way in $(ways); do
+		echo "# $way"
+		: >>"$RIG_DIR/flood.log"
+		truncate -s 0 "$RIG_DIR/flood.log"
+		# shellcheck disable=SC2046 # two words
+		background flood as_user prlimit --nofile=200:200 "$POSTERN" do \
+			$(way_option "$way") --host-port 5432 -- \
+			/usr/bin/python3 flood.py
+		eventually test -e held
+		ticks_of "$(descendant "$BACKGROUND_PID" postern-data)"
+		[ "$TICKS" -lt 20 ]
+		touch go
+		wait "$BACKGROUND_PID"
+		rm held go
+		output=$(<"$RIG_DIR/flood.log")
+		echo "$output"
+		[ "$output" = "True True" ]
+	done
+}
+
 @test "what was learned has no rule for a door, which needs none" {
 	local way
 
@@ -275,7 +351,7 @@ socket.socket().bind(("0.0.0.0", 5433))'
 }
 
 @test "a host that stops reading costs no turns, also when the app has gone" {
-	local way pid before after lazy
+	local way lazy
 
 	cat >lazy.py <<-'PY'
 		# half-closes, and reads what came only when told to
@@ -320,12 +396,8 @@ for i in range(1, 80):
 open("sent", "w").write(str(n))
 time.sleep(60)'
 		eventually test -s sent
-		pid=$(descendant "$BACKGROUND_PID" postern-data)
-		before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-		read -rt 1 <> <(:) || :
-		after=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
-		echo "# $((after - before)) ticks in a second"
-		[ $((after - before)) -lt 20 ]
+		ticks_of "$(descendant "$BACKGROUND_PID" postern-data)"
+		[ "$TICKS" -lt 20 ]
 		touch read
 		eventually cmp got sent
 		kill "$BACKGROUND_PID"

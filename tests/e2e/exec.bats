@@ -9,10 +9,7 @@ setup_file()
 	load lib.bash
 	can_own_namespaces || must_skip "no network namespace can be made"
 	rig_up
-	XDG_RUNTIME_DIR=$RIG_DIR/run
-	mkdir -m 700 "$XDG_RUNTIME_DIR"
-	! is_root || chown "$LIB_UID:$LIB_UID" "$XDG_RUNTIME_DIR"
-	export XDG_RUNTIME_DIR
+	runtime_up
 }
 
 teardown_file()
@@ -286,6 +283,8 @@ pipe_of_detached()
 	[[ $output == *"--detach needs the control socket"* ]]
 	run -125 as_user env -u XDG_RUNTIME_DIR "$POSTERN" do --detach -- true
 	[[ $output == *"--detach: "*XDG_RUNTIME_DIR* ]]
+	run -125 as_user "$POSTERN" learn -o policy --detach -- true
+	[[ $output == *"leave --detach out"* ]]
 	run -125 as_user "$POSTERN" exec nobody -- true
 	[[ $output == *"no sandbox"* ]]
 }

@@ -355,6 +355,14 @@ rig_up()
 	fi
 }
 
+# runtime_up - XDG_RUNTIME_DIR of the rig's user, for control sockets
+runtime_up()
+{
+	export XDG_RUNTIME_DIR=$RIG_DIR/run
+	mkdir -m 700 "$XDG_RUNTIME_DIR" || return
+	! is_root || chown "$LIB_UID:$LIB_UID" "$XDG_RUNTIME_DIR"
+}
+
 # become COMMAND... - exec, also through in_net and in_host
 become()
 {
