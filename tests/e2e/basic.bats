@@ -27,7 +27,8 @@ setup()
 	cd "$BATS_TEST_TMPDIR"
 }
 
-# fetch WAY [OPTION...] -- URL - curl inside, stderr kept in ./err
+# fetch WAY [OPTION...] -- URL - curl inside; postern's lines are kept in ./err,
+# and curl's apart from them, which it writes in pieces
 fetch()
 {
 	local way=$1 options=()
@@ -39,7 +40,7 @@ fetch()
 	done
 	# shellcheck disable=SC2086
 	postern_do "$way" $NETWORKS "${options[@]}" -- \
-		curl -sS --max-time 20 "$2" 2>err
+		curl -sS --stderr curl.err --max-time 20 "$2" 2>err
 }
 
 @test "postern check finds at least one way on this machine" {
@@ -89,6 +90,7 @@ fetch()
 			[[ $output != *hello* ]]
 			((SECONDS - start < 5))
 			grep -Eq "^postern: denied .*:$SERVE_PORT/tcp .*; allow with --allow [^ ]+" err
+			run ! grep -v '^postern: ' err
 		done
 	done
 }
