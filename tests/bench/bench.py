@@ -236,20 +236,20 @@ class Bench:
                                  {"start": start_ms(mode.argv)})
 
     def all(self):
-        """Everything, A B C A B C"""
-        quick = self.args.quick
-        self.starts(7 if quick else 21)
-        for _ in range(2 if quick else 5):
-            for mode in self.modes:
-                self.tcp(mode, 1)
-        for _ in range(3 if quick else 5):
-            for mode in self.modes:
-                self.small(mode, 500 if quick else 1000)
-        for _ in range(2 if quick else 5):
-            for mode in self.modes:
-                self.published(mode, 1, 500 if quick else 1000)
+        """Everything that is asked for, A B C A B C"""
+        quick, wanted = self.args.quick, self.args.measure
+        ms = 500 if quick else 1000
+        if "starts" in wanted:
+            self.starts(7 if quick else 21)
+        for part, rounds, call in (
+                ("tcp", 2, lambda mode: self.tcp(mode, 1)),
+                ("small", 3, lambda mode: self.small(mode, ms)),
+                ("published", 2, lambda mode: self.published(mode, 1, ms))):
+            for _ in range(rounds if quick else 5):
+                for mode in self.modes if part in wanted else []:
+                    call(mode)
         for flows in (1000,) if quick else (1000, 10000):
-            for mode in self.modes:
+            for mode in self.modes if "crowd" in wanted else []:
                 self.crowd(mode, flows)
 
 
@@ -337,7 +337,30 @@ def options():
     p.add_argument("--quick", action="store_true", help="about two minutes")
     p.add_argument("--json", metavar="FILE", help="the samples, all of them")
     p.add_argument("--pasta", metavar="PATH", help="one more pasta")
-    return p.parse_args()
+    p.add_argument("--against", metavar="PATH",
+                   help="another build of postern, beside ours")
+    p.add_argument("--modes", metavar="NAME,...",
+                   help="these alone, such as native,sockets")
+    p.add_argument("--measure", metavar="PART,...",
+                   default="starts,tcp,small,published,crowd",
+                   help="parts, of: %(default)s")
+    args = p.parse_args()
+    args.measure = args.measure.split(",")
+    return args
+
+
+def contenders(args):
+    """All modes, or those asked for"""
+    pastas = [("pasta", "pasta")]
+    if args.pasta:
+        pastas.append(("pasta*", args.pasta))
+    modes = m.all_modes(args.postern, pastas)
+    if args.against:
+        modes += m.of_postern(args.against, "*")
+    if args.modes:
+        names = args.modes.split(",")
+        modes = [c for c in modes if c.name.rstrip("*") in names]
+    return modes
 
 
 def server(*argv):
@@ -357,9 +380,6 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     set_up()
     first = about()
-    pastas = [("pasta", "pasta")]
-    if args.pasta:
-        pastas.append(("pasta*", args.pasta))
     with tempfile.TemporaryDirectory() as tmp:
         args.rr = os.path.join(tmp, "rr")
         subprocess.run(["cc", "-O2", "-o", args.rr,
@@ -372,8 +392,7 @@ def main():
                           str(m.RR_PORT))]
         try:
             time.sleep(0.3)
-            bench = Bench(m.all_modes(args.postern, pastas), args,
-                          [s.pid for s in servers])
+            bench = Bench(contenders(args), args, [s.pid for s in servers])
             began = time.monotonic()
             bench.all()
         finally:

@@ -11,6 +11,7 @@ import time
 
 TCP_PORT = 5301
 RR_PORT = 5302
+GATEWAY = "10.0.2.2"
 # published: a server's port inside -> where its clients go
 INSIDE = {"iperf3": 5321, "rr": 5322}
 OUTSIDE = {"iperf3": 5311, "rr": 5312}
@@ -30,26 +31,28 @@ class Mode:
         self.peer = peer
 
 
-def all_modes(postern, pastas):
-    """The list that is interleaved; the first is what ratios are against"""
+def of_postern(postern, mark=""):
+    """The ways of one build of postern; mark ends their names"""
     allow = ["--allow", f"127.0.0.1:{TCP_PORT}",
              "--allow", f"127.0.0.1:{RR_PORT}"]
-    gateway = "10.0.2.2"
-
     publish = []
     for what, port in INSIDE.items():
         publish += ["-p", f"127.0.0.1:{OUTSIDE[what]}:{port}"]
 
     def ours(name, *how):
-        return Mode(name, [postern, "do", *how, *allow, "--"], gateway,
-                    [postern, "do", *how, *publish, "--"])
+        return Mode(name + mark, [postern, "do", *how, *allow, "--"],
+                    GATEWAY, [postern, "do", *how, *publish, "--"])
 
-    modes = [Mode("native", [], "127.0.0.1"),
-             ours("link/tap", "--frontend", "link", "--link", "tap"),
-             ours("link/veth", "--frontend", "link", "--link", "veth"),
-             ours("tap 1500", "--frontend", "link", "--link", "tap",
-                  "--mtu", "1500"),
-             ours("sockets", "--frontend", "sockets")]
+    return [ours("link/tap", "--frontend", "link", "--link", "tap"),
+            ours("link/veth", "--frontend", "link", "--link", "veth"),
+            ours("tap 1500", "--frontend", "link", "--link", "tap",
+                 "--mtu", "1500"),
+            ours("sockets", "--frontend", "sockets")]
+
+
+def all_modes(postern, pastas):
+    """The list that is interleaved; the first is what ratios are against"""
+    modes = [Mode("native", [], "127.0.0.1"), *of_postern(postern)]
     for name, path in pastas:
         for mtu in (65520, 1500):
             argv = [path, "--config-net", "-q", "-m", str(mtu), "-t", "none",
@@ -60,7 +63,7 @@ def all_modes(postern, pastas):
             modes.append(Mode(f"{name} {mtu}", argv, "192.0.2.2", inward,
                               peer=True))
     for mtu in (65520, 1500):
-        modes.append(Mode(f"slirp4netns {mtu}", ["unshare", "-Urn"], gateway,
+        modes.append(Mode(f"slirp4netns {mtu}", ["unshare", "-Urn"], GATEWAY,
                           slirp_mtu=mtu, peer=True))
     return modes
 
