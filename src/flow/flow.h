@@ -127,9 +127,21 @@ ssize_t flow_tcp_peek(struct flow_table *ft, struct flow_id id, uint32_t offset,
 void flow_tcp_consume(struct flow_table *ft, struct flow_id id, uint32_t n);
 void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id);
 /*
+ * Bytes by reference, splice(2), for flows whose bytes nobody here needs to
+ * see (flow_tcp_is_plain(); false may become true, never the reverse).
+ * flow_tcp_write_from() takes them from a pipe, as flow_tcp_write();
+ * flow_tcp_read_into() is peek and consume in one: 0 or -EAGAIN say only that
+ * a peek will tell.
+ */
+bool flow_tcp_is_plain(struct flow_table *ft, struct flow_id id);
+ssize_t flow_tcp_write_from(struct flow_table *ft, struct flow_id id, int pipe,
+                            size_t len);
+ssize_t flow_tcp_read_into(struct flow_table *ft, struct flow_id id, int pipe,
+                           size_t len);
+/*
  * Host events are edges: a peek that said -EAGAIN says so until
  * frontend_ops.tcp_readable() was called, nothing is polled for.
- * flow_tcp_fd() - the host socket, for splice-like relays and TCP_INFO; -1
+ * flow_tcp_fd() - the host socket, for its options and TCP_INFO; -1
  * for internal services. Never closed by the caller.
  */
 int flow_tcp_fd(struct flow_table *ft, struct flow_id id);

@@ -64,6 +64,12 @@ struct host_ops {
 	                    uint32_t offset, void *buf, size_t len);
 	void (*tcp_consume)(void *user, struct flow_host_part *part,
 	                    uint32_t n);
+	/* bytes pass between the socket and a pipe by reference, splice(2);
+	   what read_into took is off the queue. As write and read say it */
+	ssize_t (*tcp_write_from)(void *user, struct flow_host_part *part,
+	                          int pipe, size_t len);
+	ssize_t (*tcp_read_into)(void *user, struct flow_host_part *part,
+	                         int pipe, size_t len);
 	void (*tcp_shutdown)(void *user, struct flow_host_part *part);
 	int (*udp_open)(void *user, struct flow_id id,
 	                struct flow_host_part *part, const struct endpoint *to);

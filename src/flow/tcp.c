@@ -114,13 +114,13 @@ static ssize_t died(struct flow_table *ft, struct flow *f, ssize_t err)
 	return f->err;
 }
 
-/* To the host's socket; held: bytes of the same call that went before. */
-static ssize_t write_host(struct flow_table *ft, struct flow *f,
-                          const void *data, size_t len, ssize_t held)
+/*
+ * What came of `len` bytes written to the host's socket; held: bytes of the
+ * same call that went before.
+ */
+static ssize_t written(struct flow_table *ft, struct flow *f, ssize_t n,
+                       size_t len, ssize_t held)
 {
-	ssize_t n = ft->rooms.host->tcp_write(ft->rooms.host_user, &f->host,
-	                                      data, len);
-
 	if (n >= 0) {
 		ft->stats.bytes_app_host += (uint64_t)n;
 		watch_bytes(ft, f, (size_t)n, 0);
@@ -160,8 +160,52 @@ ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
 		    (size_t)held == len)
 			return held;
 	}
-	return write_host(ft, f, (const uint8_t *)data + held,
-	                  len - (size_t)held, held);
+	data = (const uint8_t *)data + held;
+	len -= (size_t)held;
+	return written(ft, f,
+	               ft->rooms.host->tcp_write(ft->rooms.host_user, &f->host,
+	                                         data, len),
+	               len, held);
+}
+
+bool flow_tcp_is_plain(struct flow_table *ft, struct flow_id id)
+{
+	struct flow *f = open_flow(ft, id);
+
+	return f && f->kind == FLOW_TCP && !f->err &&
+	       !(f->flags & FLOW_F_HELD) && !f->host.is_path;
+}
+
+ssize_t flow_tcp_write_from(struct flow_table *ft, struct flow_id id, int pipe,
+                            size_t len)
+{
+	struct flow *f = open_flow(ft, id);
+	ssize_t n;
+
+	if (!f)
+		return -ECONNRESET;
+	if (f->err)
+		return -EAGAIN; /* its reset is under way */
+	n = ft->rooms.host->tcp_write_from(ft->rooms.host_user, &f->host, pipe,
+	                                   len);
+	return written(ft, f, n, len, 0);
+}
+
+ssize_t flow_tcp_read_into(struct flow_table *ft, struct flow_id id, int pipe,
+                           size_t len)
+{
+	struct flow *f = open_flow(ft, id);
+	ssize_t n;
+
+	if (!f)
+		return -ECONNRESET;
+	n = ft->rooms.host->tcp_read_into(ft->rooms.host_user, &f->host, pipe,
+	                                  len);
+	if (n <= 0)
+		return -EAGAIN;
+	ft->stats.bytes_host_app += (uint64_t)n;
+	watch_bytes(ft, f, 0, (size_t)n);
+	return n;
 }
 
 ssize_t flow_tcp_peek(struct flow_table *ft, struct flow_id id, uint32_t offset,

@@ -60,6 +60,10 @@ ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
 void host_tcp_consume(void *user, struct flow_host_part *part, uint32_t n);
 /* discards what consume() put off: before a close, lest it become a reset */
 void host_tcp_flush(struct flow_host_part *part);
+ssize_t host_tcp_write_from(void *user, struct flow_host_part *part, int pipe,
+                            size_t len);
+ssize_t host_tcp_read_into(void *user, struct flow_host_part *part, int pipe,
+                           size_t len);
 void host_tcp_shutdown(void *user, struct flow_host_part *part);
 /* a stream that others opened, and its events */
 void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -278,6 +279,38 @@ void host_tcp_flush(struct flow_host_part *part)
 {
 	if (part->unconsumed)
 		discard(part, part->unconsumed);
+}
+
+static ssize_t spliced(int from, int to, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = splice(from, NULL, to, NULL, len,
+		           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM))
+		return -EAGAIN;
+	return n < 0 ? -errno : n;
+}
+
+/* #syscalls splice */
+ssize_t host_tcp_write_from(void *user, struct flow_host_part *part, int pipe,
+                            size_t len)
+{
+	(void)user;
+	return spliced(pipe, part->fd, len);
+}
+
+ssize_t host_tcp_read_into(void *user, struct flow_host_part *part, int pipe,
+                           size_t len)
+{
+	(void)user;
+	host_tcp_flush(part);
+	/* where the kernel's offset for peeks stands now is not known */
+	part->peek_off = UINT32_MAX;
+	part->is_dry = false;
+	return spliced(part->fd, pipe, len);
 }
 
 /* #syscalls shutdown */

@@ -205,8 +205,6 @@ static int build_log(struct datapath *dp, struct error *err)
 
 	if (c->flow_log_fd < 0 && c->flow_memory_fd < 0)
 		return 0;
-	/* the reader may go between poll(2) and write(2) */
-	(void)signal(SIGPIPE, SIG_IGN);
 	lc.run = random_u64(&random);
 	dp->log = flowlog_new(&lc);
 	return dp->log ? 0 : error_set(err, -ENOMEM, "no memory for the log");
@@ -499,6 +497,8 @@ int datapath_build(struct datapath *dp, struct error *err)
 	size_t flows = max_flows(dp->config);
 	int rc;
 
+	/* splice(2) has no MSG_NOSIGNAL; a log's reader may go, too */
+	(void)signal(SIGPIPE, SIG_IGN);
 	rc = build_log(dp, err);
 	if (!rc)
 		rc = dp->args->sockets ? build_sockets(dp, flows, err)

@@ -93,6 +93,7 @@ void sk_release_app_end(struct sockets *s, struct sock *sk)
 
 void sk_close_our_end(struct sockets *s, struct sock *sk)
 {
+	bulk_drop(s, sk);
 	if (sk->our_fd < 0)
 		return;
 	if (sk->flags & SK_F_WATCHED)

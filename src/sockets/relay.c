@@ -145,6 +145,15 @@ void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
 			more_later(s, sk);
 			return;
 		}
+		if (sk->flags & SK_F_BULK_OUT) {
+			w = bulk_to_host(s, sk);
+			if (w < 0) {
+				relay_reset(s, sk, (int)w, now);
+				return;
+			}
+			moved += (size_t)w;
+			continue;
+		}
 		n = peek_app(s, sk, &stays);
 		if (n <= (ssize_t)stays) {
 			if (sk->flags & SK_F_APP_EOF)
@@ -167,6 +176,8 @@ void relay_to_host(struct sockets *s, struct sock *sk, int64_t now)
 			(void)!recv(sk->our_fd, s->scratch,
 			            (size_t)w + stays - 1, MSG_DONTWAIT);
 		moved += (size_t)w;
+		if (n >= (ssize_t)BULK_MIN && !(sk->flags & SK_F_URGENT))
+			sk->flags |= SK_F_BULK_OUT;
 		/* all of it: more, or the end, is another edge */
 		if ((size_t)n < SCRATCH_BYTES &&
 		    !(sk->flags & (SK_F_APP_EOF | SK_F_URGENT)))
@@ -182,43 +193,66 @@ static void host_finished(struct sockets *s, struct sock *sk, int64_t now)
 		app_finished(s, sk, now);
 }
 
+static void wait_for_app(struct sockets *s, struct sock *sk)
+{
+	sk->flags |= SK_F_APP_FULL;
+	(void)!sk_watch(s, sk, RELAY_EVENTS | EPOLLOUT);
+}
+
+/* What one peek shows, copied: bytes, or 0 when that is all for now. */
+static size_t copy_to_app(struct sockets *s, struct sock *sk, int64_t now)
+{
+	ssize_t n =
+		flow_tcp_peek(s->ft, sk->flow, 0, s->scratch, SCRATCH_BYTES);
+	ssize_t w;
+
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0) {
+		relay_reset(s, sk, (int)n, now);
+		return 0;
+	}
+	if (n == 0) {
+		host_finished(s, sk, now);
+		return 0;
+	}
+	w = send(sk->our_fd, s->scratch, (size_t)n,
+	         MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (w < 0 && errno == EPIPE)
+		w = n; /* shut for reading, or gone: the hang-up comes */
+	else if (w < n)
+		wait_for_app(s, sk);
+	if (n >= (ssize_t)BULK_MIN)
+		sk->flags |= SK_F_BULK_IN;
+	if (w <= 0)
+		return 0;
+	flow_tcp_consume(s->ft, sk->flow, (uint32_t)w);
+	return (size_t)w;
+}
+
 /* #syscalls shutdown */
 void relay_to_app(struct sockets *s, struct sock *sk, int64_t now)
 {
-	size_t moved = 0;
+	size_t moved = 0, n;
 
 	while (!(sk->flags & (SK_F_APP_FULL | SK_F_HOST_EOF))) {
-		ssize_t n, w;
-
 		if (moved >= RELAY_BUDGET) {
 			more_later(s, sk);
 			return;
 		}
-		n = flow_tcp_peek(s->ft, sk->flow, 0, s->scratch,
-		                  SCRATCH_BYTES);
-		if (n == -EAGAIN)
-			return;
-		if (n < 0) {
-			relay_reset(s, sk, (int)n, now);
-			return;
-		}
-		if (n == 0) {
-			host_finished(s, sk, now);
+		n = 0;
+		if (sk->flags & SK_F_BULK_IN || sk->bulk_in.pipe)
+			n = bulk_to_app(s, sk);
+		if (sk->flags & SK_F_APP_FULL) {
+			wait_for_app(s, sk);
 			return;
 		}
-		w = send(sk->our_fd, s->scratch, (size_t)n,
-		         MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (w < 0 && errno == EPIPE) {
-			/* shut for reading, or gone: the hang-up comes */
-			w = n;
-		} else if (w < n) {
-			sk->flags |= SK_F_APP_FULL;
-			(void)!sk_watch(s, sk, RELAY_EVENTS | EPOLLOUT);
-		}
-		if (w > 0) {
-			flow_tcp_consume(s->ft, sk->flow, (uint32_t)w);
-			moved += (size_t)w;
-		}
+		/* nothing came by splice(): a peek tells why */
+		if (n == 0)
+			n = copy_to_app(s, sk, now);
+		if (n == 0)
+			return;
+		moved += n;
 	}
 }
 

@@ -20,6 +20,10 @@
 #define ANSWERS_MAX 256 /* power of two */
 #define PORT_HEADS 1024 /* power of two */
 #define UDP_PAYLOAD_MAX 65507
+/* What goes by reference, and the pipes for what did not fit at once. */
+#define BULK_MIN (64u * 1024)
+#define BULK_PIPE_BYTES (256 * 1024)
+#define BULK_PIPES 16 /* at most 32 */
 /* Datagrams that wait outside the kernel: blocks, and blocks a socket. */
 #define CHUNK_BYTES 2048u
 #define CHUNKS 2048u
@@ -96,6 +100,9 @@ enum sk_flag {
 	SK_F_URGENT = 1 << 15,     /* an urgent byte was written once */
 	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
 	SK_F_RESET = 1 << 23,      /* paired: the other closed with a reset */
+	SK_F_BULK_OUT = 1 << 24,   /* much was sent at once: try bulk.c */
+	SK_F_BULK_IN = 1 << 25,    /* much was received at once: likewise */
+	SK_F_BULK_READY = 1 << 26, /* our_fd never blocks */
 };
 
 /* Remembered options: index into sock.opt, see calls_opt.c. */
@@ -154,7 +161,11 @@ struct sock {
 	struct holder holders[HOLDERS];
 	uint8_t holder_next;
 	uint32_t more_next; /* list of unfinished relays */
-	uint64_t opt_set;   /* bit i: opt[i] was set by the app */
+	struct bulk {
+		uint32_t len; /* bytes in the pipe */
+		uint8_t pipe; /* of s->pipes, + 1; 0: none */
+	} bulk_out, bulk_in;
+	uint64_t opt_set; /* bit i: opt[i] was set by the app */
 	int32_t opt[SK_OPTIONS];
 };
 
@@ -237,6 +248,10 @@ struct sockets {
 	uint32_t chunk_free;
 
 	uint32_t more_head; /* relays whose turn was over too early */
+
+	/* all are empty but those that a socket holds; -1: not opened */
+	int pipes[BULK_PIPES][2];
+	uint32_t pipes_used; /* bit i: a socket holds pipes[i] */
 
 	int deferred[DEFERRED_CLOSES];
 	uint32_t ndeferred;
@@ -373,6 +388,20 @@ _must_check_ int pair_open(enum sk_kind kind, bool nonblock, int *app_fd,
 void pair_fill(struct sock *sk);
 /* pair_drain() - leaves `keep` bytes of the filling in our end's queue. */
 void pair_drain(struct sockets *s, struct sock *sk, uint32_t keep);
+
+/* --- bulk.c --------------------------------------------------------------- */
+void bulk_init(struct sockets *s);
+void bulk_fini(struct sockets *s);
+/* bulk_drop() - what sk's pipes hold is lost; they are free again */
+void bulk_drop(struct sockets *s, struct sock *sk);
+/*
+ * bulk_to_host(), bulk_to_app() - bytes that passed; 0: none, and either the
+ * other side is full (SK_F_HOST_FULL, SK_F_APP_FULL) or the flag that asked
+ * for bulk is gone. Nothing else may pass that way while sk has a pipe for
+ * it. Negative errno (bulk_to_host() alone): the flow is dead.
+ */
+ssize_t bulk_to_host(struct sockets *s, struct sock *sk);
+size_t bulk_to_app(struct sockets *s, struct sock *sk);
 
 /* inside_is_own() - loopback or an address of the app: never leaves */
 bool inside_is_own(const struct sockets *s, const struct addr *a);

@@ -318,6 +318,7 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	s->sweep_at = 64;
 	s->pairs_at = ORPHANS_MAX;
 	s->can_getfd = try_getfd();
+	bulk_init(s);
 	wheel_init(&s->wheel, loop_now(loop));
 	if (fdtable_init(s) < 0 || alloc_pools(s) < 0 ||
 	    alloc_notification(s) < 0) {
@@ -333,6 +334,7 @@ void sockets_free(struct sockets *s)
 		return;
 	if (s->held)
 		fdtable_fini(s);
+	bulk_fini(s);
 	if (s->notify_fd >= 0)
 		close(s->notify_fd);
 	free(s->held);

@@ -279,6 +279,41 @@ print(p.returncode, p.stderr)' "$RIG_DIR/postern" do --frontend=sockets -- true
 	both "$RIG_DIR/churn" "$NET4" $ECHO 16 5
 }
 
+@test "more stalled streams than pipes: every byte comes, in order" {
+	cat >"$RIG_DIR/stall.py" <<-'PY'
+		# stall.py HOST PORT - 40 streams to an echo server; nobody reads
+		# until all are full both ways, then each gets all of its bytes
+		import hashlib, os, random, socket, sys, threading, time
+		at = (sys.argv[1], int(sys.argv[2]))
+		full = threading.Barrier(41)
+		def one(n):
+		    data = os.urandom(3000000 + n)
+		    s = socket.create_connection(at)
+		    def write():
+		        sent = 0
+		        while sent < len(data):
+		            # pieces that go by copy, and some by reference
+		            part = data[sent:sent + random.choice((3, 900, 300000))]
+		            s.sendall(part)
+		            sent += len(part)
+		        s.shutdown(socket.SHUT_WR)
+		    threading.Thread(target=write, daemon=True).start()
+		    full.wait(50)
+		    got = b""
+		    while part := s.recv(random.choice((1000, 500000))):
+		        got += part
+		    same[n] = got == data
+		same = [False] * 40
+		threads = [threading.Thread(target=one, args=(n,)) for n in range(40)]
+		for t in threads: t.start()
+		time.sleep(1.5)
+		full.wait(50)
+		for t in threads: t.join()
+		print("held" if all(same) else same)
+	PY
+	both python3 "$RIG_DIR/stall.py" "$NET4" $ECHO
+}
+
 @test "two sandboxes listen on one port, the host sees neither" {
 	local serve='
 import socket, sys

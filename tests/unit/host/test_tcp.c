@@ -2,6 +2,8 @@
 /* test_tcp.c - the host's TCP sockets, for real, on loopback */
 #include "rig.h"
 
+#include <fcntl.h>
+
 /* A listener on loopback; *to is where it listens. */
 static int listener(bool is_ip6, struct endpoint *to)
 {
@@ -255,6 +257,81 @@ static void full_socket_says_again(void **state)
 	finish();
 }
 
+/* Takes n bytes of the flow by a splice through a pipe, at most. */
+static size_t by_pipe(struct flow_id id, const int *pipe, uint8_t *to, size_t n)
+{
+	ssize_t got = flow_tcp_read_into(h.ft, id, pipe[1], n);
+
+	if (got == -EAGAIN)
+		return 0;
+	assert_true(got > 0);
+	assert_int_equal(read(pipe[0], to, (size_t)got), got);
+	return (size_t)got;
+}
+
+static void splices_between_peeks(bool use_peek_off)
+{
+	static uint8_t sent[300000], got[300000];
+	size_t fed = 0, seen = 0;
+	int64_t end = loop_clock() + PATIENCE_NS;
+	struct flow_id id;
+	int fd, pipe[2];
+
+	start(use_peek_off);
+	fd = open_pair(false, &id);
+	assert_int_equal(pipe2(pipe, O_NONBLOCK), 0);
+	assert_true(flow_tcp_is_plain(h.ft, id));
+	pattern(sent, sizeof(sent), 0);
+	while (seen < sizeof(sent)) {
+		ssize_t n = send(fd, sent + fed, MIN(sizeof(sent) - fed, 7001),
+		                 MSG_DONTWAIT);
+
+		assert_true(loop_clock() < end);
+		fed += n > 0 ? (size_t)n : 0;
+		/* a short peek whose consumption is put off, then the rest */
+		n = flow_tcp_peek(h.ft, id, 0, got + seen,
+		                  MIN(sizeof(sent) - seen, 33));
+		if (n > 0) {
+			flow_tcp_consume(h.ft, id, (uint32_t)n);
+			seen += (size_t)n;
+		}
+		seen += by_pipe(id, pipe, got + seen,
+		                MIN(sizeof(sent) - seen, 5003));
+		turn();
+	}
+	assert_memory_equal(sent, got, sizeof(sent));
+	/* the end is a peek's to tell */
+	assert_int_equal(send(fd, "tail", 4, 0), 4);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while (by_pipe(id, pipe, got, 10) != 4) {
+		assert_true(loop_clock() < end);
+		turn();
+	}
+	while (flow_tcp_peek(h.ft, id, 0, got, 10) != 0) {
+		assert_true(loop_clock() < end);
+		turn();
+	}
+	assert_int_equal(by_pipe(id, pipe, got, 10), 0);
+	/* and towards the host */
+	assert_int_equal(write(pipe[1], "by pipe", 7), 7);
+	assert_int_equal(flow_tcp_write_from(h.ft, id, pipe[0], 7), 7);
+	assert_int_equal(flow_tcp_write(h.ft, id, "late", 4), 4);
+	flow_tcp_shutdown(h.ft, id);
+	assert_int_equal(recv(fd, got, 20, MSG_WAITALL), 11);
+	assert_memory_equal(got, "by pipelate", 11);
+	close(pipe[0]);
+	close(pipe[1]);
+	close(fd);
+	finish();
+}
+
+static void a_pipe_takes_what_a_peek_would(void **state)
+{
+	(void)state;
+	splices_between_peeks(true);
+	splices_between_peeks(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +341,7 @@ int main(void)
 		cmocka_unit_test(reset_stays_reset),
 		cmocka_unit_test(our_reset_reaches_the_host),
 		cmocka_unit_test(full_socket_says_again),
+		cmocka_unit_test(a_pipe_takes_what_a_peek_would),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
