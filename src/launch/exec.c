@@ -70,6 +70,10 @@ static int prepare(const struct app_exec *x, struct error *err)
 		return rc;
 	if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
 		return error_set(err, -errno, "cannot set signal mask: ");
+	/* for the copy of us that spawner_start() makes: under the filter it
+	 * may only seem to work. Our exec takes it back (prctl(2)) */
+	if (x->exec_fd >= 0)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return install_filter(x, err);
 }
 

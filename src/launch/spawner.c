@@ -10,8 +10,9 @@
  * the command, hands on signals and answers with its status.
  *
  * The app may kill it, and then no command can be started; it cannot look into
- * it, as it is not dumpable and its memory belongs to the user namespace
- * outside. Nobody listens to what the spawner says.
+ * it, as it is not dumpable (app_exec() sees to that before the filter) and,
+ * where there are namespaces, its memory belongs to the user namespace outside.
+ * Nobody listens to what the spawner says.
  */
 #include "launch/spawner.h"
 
@@ -179,7 +180,9 @@ static void mind(int sock, pid_t pid)
 			return; /* init takes the command over */
 	}
 	a.wait_status = status;
-	(void)!send(sock, &a, sizeof(a), MSG_NOSIGNAL);
+	/* not send(2): the supervisor refuses to answer for a process that it
+	 * cannot look at. SIGPIPE is blocked. */
+	(void)!write(sock, &a, sizeof(a));
 }
 
 static _Noreturn void minder(int sock, const sigset_t *mask)
@@ -207,7 +210,6 @@ static _Noreturn void serve(int fd, const sigset_t *mask)
 	sigset_t all;
 
 	(void)prctl(PR_SET_NAME, "postern-exec", 0, 0, 0);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	/* CMD's pipes are CMD's alone, and so are its terminal's signals */

@@ -65,6 +65,11 @@ ctl()
 	as_user timeout 20 "$POSTERN" "$@" </dev/null
 }
 
+waits_below()
+{
+	is_waiting "$(descendant "$1" postern)"
+}
+
 # speak NAME WHAT... - to the socket of a sandbox
 speak()
 {
@@ -130,6 +135,7 @@ flow_of()
 		[[ $output == *"rule      deny 10.1.0.0/16"* ]]
 		ctl wait two >wait.out 2>&1 3>&- &
 		local waiter=$!
+		eventually waits_below $waiter
 		# the beginning of a name is enough
 		ctl kill tw
 		ended two 7

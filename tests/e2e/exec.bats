@@ -127,14 +127,15 @@ print(sorted(os.listdir("/proc/self/fd")))'
 @test "the policy of the sandbox is that of its commands, also when it changes" {
 	local way serving
 
-	background hello in_net /usr/bin/python3 -m http.server -b "$NET4" 8000
-	eventually tcp_listens in_net 8000
+	SERVE_PORT=8000 WHERE=in_net serve "$NET4"
 	for way in $(ways_and_bare); do
 		echo "# $way"
 		start "$way" web --allow 198.51.100.77 -- sleep 60
 		run_exec web curl -sS -m 5 -o /dev/null http://$NET4:8000/
 		[ "$status" = 7 ]
-		grep -q "denied $NET4:8000/tcp .* by curl" log
+		# bare is started with -quiet
+		[ "$way" = bare ] ||
+			grep -q "denied $NET4:8000/tcp .* by curl" log
 		as_user "$POSTERN" allow web $NET4:8000
 		run_exec web curl -sS -m 5 -o /dev/null http://$NET4:8000/
 		[ "$status" = 0 ]
@@ -218,7 +219,8 @@ print(sorted(os.listdir("/proc/self/fd")))'
 		    p = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
 		    for fd in range(16):
 		        if libc.syscall(438, p, fd, 0) >= 0: print("took", fd)
-		    os.kill(pid, signal.SIGTERM) # it does not listen
+		    try: os.kill(pid, signal.SIGTERM) # it does not listen
+		    except PermissionError: pass # of another sandbox
 		print("found", found)
 		if len(sys.argv) > 1:
 		    os.kill(pid, signal.SIGKILL)
@@ -230,17 +232,23 @@ print(sorted(os.listdir("/proc/self/fd")))'
 			start "$way" web $option -- sleep 60
 			run_exec web python3 attack.py
 			echo "$output"
-			# the process, and the one that minds this command
-			[ "$output" = "found 2" ]
+			# the process, and the one that minds this command; bare
+			# sees those of other sandboxes, too
+			[ "$output" = "found 2" ] ||
+				[[ $way = bare && $output =~ ^found\ [0-9]+$ ]]
 			run_exec web true
 			[ "$status" = 0 ]
-			# it can be killed, and then that is said
-			run_exec web sh -c 'for p in /proc/[0-9]*; do
-				[ "$(cat $p/comm)" != postern-exec ] ||
-				kill -KILL ${p#/proc/}; done 2>/dev/null'
-			run -125 as_user "$POSTERN" exec web true
-			echo "$output"
-			[[ $output == *"starts commands inside is gone"* ]]
+			# it can be killed, and then that is said; where others'
+			# are seen, nobody knows whom it would hit
+			if [ "$way" != bare ]; then
+				run_exec web sh -c 'for p in /proc/[0-9]*; do
+					[ "$(cat $p/comm)" != postern-exec ] ||
+					kill -KILL ${p#/proc/}
+					done 2>/dev/null'
+				run -125 as_user "$POSTERN" exec web true
+				echo "$output"
+				[[ $output == *"starts commands inside is gone"* ]]
+			fi
 			as_user "$POSTERN" ps | grep -q '^web '
 			as_user "$POSTERN" kill -KILL web
 			eventually ended web
@@ -265,6 +273,7 @@ pipe_of_detached()
 		grep -q out log && grep -q err log
 		as_user "$POSTERN" ps | grep -q '^web '
 		background waits as_user "$POSTERN" wait web
+		eventually is_waiting "$BACKGROUND_PID"
 		touch go
 		status_of "$BACKGROUND_PID"
 		[ "$status" = 6 ]
@@ -273,9 +282,9 @@ pipe_of_detached()
 		# nothing holds the caller's pipe
 		run pipe_of_detached "$way"
 		[ "$status" = 0 ]
-		[[ $output =~ ^[0-9a-f]{8}$ ]]
-		as_user "$POSTERN" kill -KILL "$output"
-		eventually ended "$output"
+		[[ ${lines[-1]} =~ ^[0-9a-f]{8}$ ]]
+		as_user "$POSTERN" kill -KILL "${lines[-1]}"
+		eventually ended "${lines[-1]}"
 	done
 	run -125 as_user "$POSTERN" do --detach -p 198.51.100.77:80:80 -- true
 	[[ $output == *"does not have this address"* ]]

@@ -169,7 +169,7 @@ ways()
 ways_and_bare()
 {
 	ways
-	[ "$(ways | tail -n 1)" != sockets ] || echo bare
+	! ways | grep -qx sockets || echo bare
 }
 
 # postern_do WAY [OPTION...] -- CMD... - bounded in time, as an ordinary user
@@ -419,6 +419,14 @@ rig_down()
 	wait "${pids[@]}" 2>/dev/null
 	rm -rf "$RIG_DIR"
 	unset RIG_DIR RIG_NET RIG_HOST
+}
+
+# is_waiting PID - a postern that has asked over its socket and sleeps
+is_waiting()
+{
+	[ "$(cat "/proc/$1/comm" 2>/dev/null)" = postern ] &&
+		grep -q 'State:.S' "/proc/$1/status" &&
+		readlink "/proc/$1/fd/"* | grep -q '^socket:'
 }
 
 # tcp_listens WHERE PORT - does anything listen there? WHERE: in_net, in_host
