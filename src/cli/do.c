@@ -163,10 +163,6 @@ static int check_together(struct cli *c, struct error *err)
 		return error_set(
 			err, -EINVAL, "--cidr%s contradicts --ipv%c-only",
 			k->ip4_only ? "6" : "", k->ip4_only ? '4' : '6');
-	if (k->sockets_direct)
-		return error_set(err, -EOPNOTSUPP,
-		                 "--sockets=direct is not here yet; leave it "
-		                 "out");
 	if (k->close_fds && k->preserve_fds_given)
 		return error_set(err, -EINVAL,
 		                 "--close-fds and --preserve-fds exclude each "
@@ -213,6 +209,10 @@ static void tell_notices(const struct cli *c)
 {
 	const struct sandbox_config *k = &c->config;
 
+	if (k->sockets_direct)
+		log_notice(
+			"--sockets=direct is for speed and no boundary: what "
+			"CMD does with a connected socket is not seen");
 	if (k->platform_given)
 		log_notice(
 			"there is no application kernel (-platform=%s "

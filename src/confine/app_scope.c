@@ -13,14 +13,17 @@
 #define SCOPE_SIGNAL (UINT64_C(1) << 1)
 #define RULESET_VERSION 1U
 #define ABI_WITH_SCOPES 6
+#define BIND_TCP (UINT64_C(1) << 0) /* Linux 6.7 (ABI 4) */
+#define CONNECT_TCP (UINT64_C(1) << 1)
 
 struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
-int confine_app_scope(struct error *err)
+int confine_app_scope(bool no_tcp, struct error *err)
 {
-	const struct ruleset attr = {.scoped = SCOPE_ABSTRACT_UNIX_SOCKET |
+	const struct ruleset attr = {.net = no_tcp ? BIND_TCP | CONNECT_TCP : 0,
+	                             .scoped = SCOPE_ABSTRACT_UNIX_SOCKET |
 	                                       SCOPE_SIGNAL};
 	_auto_close_ int fd = -1;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL,

@@ -46,9 +46,10 @@ _must_check_ int confine_app_notify(const struct app_filter *opts,
 
 /*
  * confine_app_scope() - abstract AF_UNIX names and signals of CMD end at its
- * own processes (Landlock ABI 6). -EOPNOTSUPP, err untouched, where the
+ * own processes (Landlock ABI 6); no_tcp: it connects and binds no TCP
+ * socket itself, whoever made it. -EOPNOTSUPP, err untouched, where the
  * kernel has none of it.
  */
-_must_check_ int confine_app_scope(struct error *err);
+_must_check_ int confine_app_scope(bool no_tcp, struct error *err);
 
 #endif

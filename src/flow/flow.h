@@ -139,6 +139,14 @@ ssize_t flow_tcp_write_from(struct flow_table *ft, struct flow_id id, int pipe,
 ssize_t flow_tcp_read_into(struct flow_table *ft, struct flow_id id, int pipe,
                            size_t len);
 /*
+ * flow_tcp_hand_over() - the host socket of a flow that is connecting or open
+ * is to become the app's own; flow_close() by the frontend then ends only what
+ * is known of it here. -EOPNOTSUPP where bytes must pass here.
+ * flow_tcp_take_back() - it did not come to that
+ */
+_must_check_ int flow_tcp_hand_over(struct flow_table *ft, struct flow_id id);
+void flow_tcp_take_back(struct flow_table *ft, struct flow_id id);
+/*
  * Host events are edges: a peek that said -EAGAIN says so until
  * frontend_ops.tcp_readable() was called, nothing is polled for.
  * flow_tcp_fd() - the host socket, for its options and TCP_INFO; -1

@@ -45,6 +45,7 @@ struct flow_host_part {
 	bool is_path : 1;   /* AF_UNIX */
 	bool is_dry : 1;    /* no event came since the queue's end was seen */
 	bool was_large : 1; /* much was queued since it was last empty */
+	bool is_shared : 1; /* the app has it, too: tcp_share() */
 	bool has_fin : 1; /* the host's end of stream is queued, or an error */
 };
 
@@ -70,6 +71,10 @@ struct host_ops {
 	                          int pipe, size_t len);
 	ssize_t (*tcp_read_into)(void *user, struct flow_host_part *part,
 	                         int pipe, size_t len);
+	/* on: the socket is to become the app's own, as a new one but for its
+	   connection, and a close says nothing to the peer; off: it did not.
+	   Its number */
+	int (*tcp_share)(void *user, struct flow_host_part *part, bool on);
 	void (*tcp_shutdown)(void *user, struct flow_host_part *part);
 	int (*udp_open)(void *user, struct flow_id id,
 	                struct flow_host_part *part, const struct endpoint *to);

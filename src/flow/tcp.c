@@ -168,6 +168,25 @@ ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
 	               len, held);
 }
 
+int flow_tcp_hand_over(struct flow_table *ft, struct flow_id id)
+{
+	struct flow *f = flow_get(ft, id);
+
+	if (!f || f->kind != FLOW_TCP || f->err || f->flags & FLOW_F_HELD ||
+	    f->host.is_path || f->host.fd < 0)
+		return -EOPNOTSUPP;
+	return ft->rooms.host->tcp_share(ft->rooms.host_user, &f->host, true);
+}
+
+void flow_tcp_take_back(struct flow_table *ft, struct flow_id id)
+{
+	struct flow *f = flow_get(ft, id);
+
+	if (f)
+		(void)ft->rooms.host->tcp_share(ft->rooms.host_user, &f->host,
+		                                false);
+}
+
 bool flow_tcp_is_plain(struct flow_table *ft, struct flow_id id)
 {
 	struct flow *f = open_flow(ft, id);

@@ -64,6 +64,7 @@ ssize_t host_tcp_write_from(void *user, struct flow_host_part *part, int pipe,
                             size_t len);
 ssize_t host_tcp_read_into(void *user, struct flow_host_part *part, int pipe,
                            size_t len);
+int host_tcp_share(void *user, struct flow_host_part *part, bool on);
 void host_tcp_shutdown(void *user, struct flow_host_part *part);
 /* a stream that others opened, and its events */
 void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,

@@ -254,8 +254,11 @@ static void close_part(void *user, struct flow_host_part *part, bool reset)
 		host_client_gone(h, part);
 	if (part->fd < 0)
 		return;
-	if (reset &&
-	    (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
+	/* the app's open file would go on telling the loop of its events */
+	if (part->is_shared)
+		loop_del(h->loop, part->fd);
+	else if (reset &&
+	         (part->kind == HOST_TCP || part->kind == HOST_TCP_CONNECTING))
 		setsockopt(part->fd, SOL_SOCKET, SO_LINGER, &hard,
 		           sizeof(hard));
 	else if (part->kind == HOST_TCP)
@@ -270,6 +273,7 @@ static const struct host_ops ops = {
 	.tcp_consume = host_tcp_consume,
 	.tcp_write_from = host_tcp_write_from,
 	.tcp_read_into = host_tcp_read_into,
+	.tcp_share = host_tcp_share,
 	.tcp_shutdown = host_tcp_shutdown,
 	.udp_open = host_udp_open,
 	.udp_send = host_udp_send,

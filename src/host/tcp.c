@@ -313,6 +313,27 @@ ssize_t host_tcp_read_into(void *user, struct flow_host_part *part, int pipe,
 	return spliced(part->fd, pipe, len);
 }
 
+/* #syscalls setsockopt fcntl */
+int host_tcp_share(void *user, struct flow_host_part *part, bool on)
+{
+	int off = 0, none = -1;
+
+	part->is_shared = on;
+	if (!on) {
+		(void)fcntl(part->fd, F_SETFL, O_RDWR | O_NONBLOCK);
+		set_options(user, part);
+		return part->fd;
+	}
+	/* set_options(), taken back */
+	setsockopt(part->fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
+	setsockopt(part->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off));
+	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof(off));
+	if (part->has_peek_off)
+		setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &none,
+		           sizeof(none));
+	return part->fd;
+}
+
 /* #syscalls shutdown */
 void host_tcp_shutdown(void *user, struct flow_host_part *part)
 {
@@ -323,12 +344,14 @@ void host_tcp_shutdown(void *user, struct flow_host_part *part)
 void host_tcp_event(struct host *h, struct flow_id id,
                     struct flow_host_part *part, uint32_t events, int64_t now)
 {
-	int err = events & EPOLLERR ? take_error(part->fd) : 0;
+	/* whose error it is may see to it */
+	bool ours = !part->is_shared;
+	int err = events & EPOLLERR && ours ? take_error(part->fd) : 0;
 
 	part->is_dry = false;
 	part->has_fin |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	if (part->kind == HOST_TCP_CONNECTING) {
-		if (!err && events & EPOLLHUP)
+		if (!err && events & EPOLLHUP && ours)
 			err = -ECONNREFUSED;
 		if (!err && !(events & EPOLLOUT))
 			return;

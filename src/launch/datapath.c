@@ -364,6 +364,7 @@ static int start_app(struct datapath *dp, struct error *err)
 		return rc;
 	/* in namespaces of ours CMD can always be looked at */
 	dp->handover.filter.keep_dumpable = !app->namespaces;
+	dp->handover.no_tcp = dp->config->sockets_direct;
 	app->install_filter = sockets_install_filter;
 	app->user = &dp->handover;
 	pid = app_side_start(app, err);

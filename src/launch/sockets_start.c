@@ -86,7 +86,7 @@ int sockets_install_filter(void *user, struct error *err)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot make a pipe: ");
-	rc = confine_app_scope(err);
+	rc = confine_app_scope(h->no_tcp, err);
 	if (rc < 0 && rc != -EOPNOTSUPP)
 		return rc;
 	number_out = fds[0];

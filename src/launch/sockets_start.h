@@ -12,6 +12,7 @@
  */
 struct sockets_handover {
 	struct app_filter filter;
+	bool no_tcp; /* CMD's own connect() and bind() of TCP are refused */
 	bool scoped; /* after sockets_handover_take(): the kernel keeps CMD
 	                from abstract names outside */
 	int ours;    /* the supervisor's end */

@@ -163,6 +163,8 @@ static int64_t host_connect(struct sockets *s, struct call *c, struct sock *sk,
 	sk->peer = *to;
 	sk->state = SK_CONNECTING;
 	sk->flags &= ~(uint32_t)SK_F_TOLD;
+	if (nonblock && direct_swap(s, c, sk, true) == 0)
+		return -EINPROGRESS;
 	pair_fill(sk);
 	return wait_or_progress(s, c, sk, nonblock, now);
 }
@@ -220,7 +222,8 @@ static int64_t after_failure(struct sockets *s, struct call *c, struct sock *sk)
 	if (rc < 0)
 		return -ENOBUFS;
 	s->nheld_ends++;
-	rc = call_replace_fd(s, c, sk->app_fd, (int)c->args[0], false);
+	rc = call_replace_fd(s, c, sk->app_fd, (int)c->args[0],
+	                     sk->flags & SK_F_CLOEXEC);
 	if (rc == 0)
 		rc = sk_identify(s, sk, sk->app_fd);
 	if (rc < 0)
@@ -270,6 +273,14 @@ static int64_t tcp_connect(struct sockets *s, struct call *c, struct sock *sk,
 			return r;
 		}
 		break;
+	case SK_DIRECT:
+		r = direct_connect_again(s, c, sk);
+		if (r != CALL_CONTINUE)
+			return r;
+		r = after_failure(s, c, sk);
+		if (r < 0)
+			return r;
+		break;
 	case SK_FREE:
 		return -EBADF;
 	}
@@ -312,6 +323,7 @@ static int64_t tcp_disconnect(struct sockets *s, struct sock *sk)
 		return 0;
 	case SK_BACKLOG:
 	case SK_PAIRED:
+	case SK_DIRECT:
 	case SK_FREE:
 		break;
 	}
@@ -351,6 +363,8 @@ int64_t call_connect(struct sockets *s, struct call *c, struct sock *sk,
 
 void sk_connected(struct sockets *s, struct sock *sk, int64_t now)
 {
+	if (direct_connected(s, sk, now))
+		return;
 	sk->state = SK_RELAY;
 	sk->err = 0;
 	relay_start(s, sk, now);
@@ -369,6 +383,10 @@ static bool someone_waits(struct sockets *s, const struct sock *sk)
 
 void sk_refused(struct sockets *s, struct sock *sk, int err, int64_t now)
 {
+	if (sk->state == SK_DIRECT) {
+		direct_refused(s, sk);
+		return;
+	}
 	sk->flow.gen = 0;
 	sk->err = -err;
 	/* what ICMP said stays behind as the kernel's sk_err_soft */

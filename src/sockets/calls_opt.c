@@ -172,7 +172,7 @@ static int tell_host(struct sockets *s, const struct sock *sk, size_t i)
 	int fd = sk->flow.gen ? flow_tcp_fd(s->ft, sk->flow) : -1;
 	int v = sk->opt[i];
 
-	if (fd < 0 || sk->state != SK_RELAY)
+	if (fd < 0 || (sk->state != SK_RELAY && sk->state != SK_DIRECT))
 		return 0;
 	if (options[i].level == IPPROTO_IPV6 && addr_is_ip4(&sk->peer.addr))
 		return 0;
@@ -192,6 +192,43 @@ void options_tell_host(struct sockets *s, struct sock *sk)
 		if (sk->opt_set >> i & 1 && (options[i].how == OPT_HOST_BOOL ||
 		                             options[i].how == OPT_HOST_INT))
 			(void)!tell_host(s, sk, i);
+}
+
+bool option_is_listed(int level, int name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].level == level && options[i].name == name)
+			return true;
+	return false;
+}
+
+/* What the socket of the host has itself, and the app may set on it. */
+bool option_is_direct(int level, int name)
+{
+	switch (level == SOL_SOCKET ? name : -1) {
+	case SO_LINGER:
+	case SO_RCVTIMEO:
+	case SO_SNDTIMEO:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_NEW:
+	case SO_RCVLOWAT:
+	case SO_PEEK_OFF:
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+	case SO_OOBINLINE:
+		return true;
+	default:
+		break;
+	}
+	if (level == IPPROTO_TCP &&
+	    (name == TCP_CORK || name == TCP_CONGESTION ||
+	     name == TCP_NOTSENT_LOWAT))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].level == level && options[i].name == name)
+			return options[i].how == OPT_HOST_BOOL ||
+			       options[i].how == OPT_HOST_INT;
+	return false;
 }
 
 static int32_t value_of(const struct sock *sk, int level, int name,
@@ -222,6 +259,20 @@ bool option_is_on(const struct sock *sk, int level, int name)
 	int i = find_option(sk, level, name);
 
 	return i >= 0 && recall(sk, i, options[i].initial);
+}
+
+void options_hand_over(struct sockets *s, struct sock *sk, int fd)
+{
+	int inline_ = option_is_on(sk, SOL_SOCKET, SO_OOBINLINE);
+	struct linger l = {recall(sk, SLOT_LINGER_ON, 0),
+	                   recall(sk, SLOT_LINGER_TIME, 0)};
+
+	options_tell_host(s, sk);
+	if (inline_)
+		(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &inline_,
+		                 sizeof(inline_));
+	if (l.l_onoff)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 }
 
 /*
@@ -572,6 +623,7 @@ static uint8_t tcp_state_of(const struct sock *sk)
 	case SK_IDLE:
 	case SK_FAILED:
 	case SK_CLOSED:
+	case SK_DIRECT:
 		break;
 	}
 	return TCP_CLOSE;

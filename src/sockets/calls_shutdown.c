@@ -26,6 +26,7 @@ static int64_t tcp_shutdown(struct sockets *s, struct sock *sk, int how)
 	case SK_IDLE:
 	case SK_FAILED:
 	case SK_CLOSED:
+	case SK_DIRECT:
 	case SK_FREE:
 		break;
 	}

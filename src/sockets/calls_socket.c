@@ -82,6 +82,8 @@ int64_t call_socket(struct sockets *s, struct call *c, int64_t now)
 		return rc == -EMFILE || rc == -ENFILE ? -ENFILE : -ENOBUFS;
 	}
 	sk->tid = c->tid;
+	if (type & SOCK_CLOEXEC)
+		sk->flags |= SK_F_CLOEXEC;
 	s->nheld_ends++;
 	rc = sk_identify(s, sk, sk->app_fd);
 	/* plain writes to a datagram socket come out at our end */

@@ -22,6 +22,7 @@ static const char *const state_names[] = {
 	[SK_LISTEN] = "listen",
 	[SK_BACKLOG] = "backlog",
 	[SK_PAIRED] = "paired",
+	[SK_DIRECT] = "direct",
 	[SK_FAILED] = "failed",
 	[SK_CLOSED] = "closed",
 };
@@ -125,7 +126,9 @@ void sk_orphan(struct sockets *s, struct sock *sk)
 {
 	if (sk->flags & SK_F_ORPHAN)
 		return;
-	if (s->norphans >= MIN(s->nsocks / 4, ORPHANS_MAX))
+	/* what is not known any more of direct ones is filtered less */
+	if (s->norphans >= (s->config.direct ? s->nsocks / 2
+	                                     : MIN(s->nsocks / 4, ORPHANS_MAX)))
 		sk_free(s, &s->socks[s->orphan_head]);
 	sk->flags |= SK_F_ORPHAN;
 	sk->orphan_prev = s->orphan_tail;
@@ -394,28 +397,37 @@ bool sk_give_up(struct sockets *s, struct sock *sk)
 	return false;
 }
 
-/*
- * Only after sk_give_up() was wrong: the app had moved the descriptor. In a
- * container that refuses pidfd_getfd() the duplicate stays lost.
- * #syscalls pidfd_open pidfd_getfd
- */
-void sk_regain(struct sockets *s, struct sock *sk, uint32_t tid, int fd)
+/* #syscalls pidfd_open pidfd_getfd */
+int sk_fetch(const struct sock *sk, uint32_t tid, int fd)
 {
-	_auto_close_ int pidfd = -1;
+	_auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, tid, 0);
 	_auto_close_ int got = -1;
 	struct stat st;
 
-	if (!(sk->flags & SK_F_LOST))
-		return;
-	pidfd = (int)syscall(SYS_pidfd_open, tid, 0);
 	if (pidfd < 0) /* not the leader: a thread, from 6.9 on */
 		pidfd = (int)syscall(SYS_pidfd_open, tid, O_EXCL);
 	if (pidfd < 0)
-		return;
+		return -EPERM;
 	got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (got < 0 || fstat(got, &st) < 0 || st.st_ino != sk->ino)
+		return -EPERM;
+	return fd_take(&got);
+}
+
+/*
+ * Only after sk_give_up() was wrong: the app had moved the descriptor. In a
+ * container that refuses pidfd_getfd() the duplicate stays lost.
+ */
+void sk_regain(struct sockets *s, struct sock *sk, uint32_t tid, int fd)
+{
+	int got;
+
+	if (!(sk->flags & SK_F_LOST))
 		return;
-	sk->app_fd = fd_take(&got);
+	got = sk_fetch(sk, tid, fd);
+	if (got < 0)
+		return;
+	sk->app_fd = got;
 	sk->flags &= ~(uint32_t)SK_F_LOST;
 	s->nheld_ends++;
 }

@@ -284,6 +284,8 @@ static int64_t dispatch_ours(struct sockets *s, struct call *c, struct sock *sk,
                              int64_t now)
 {
 	sk->tid = c->tid;
+	if (sk->state == SK_DIRECT && c->nr != SYS_connect)
+		return direct_call(s, c, sk);
 	switch (c->nr) {
 	case SYS_connect:
 		return call_connect(s, c, sk, now);

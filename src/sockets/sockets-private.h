@@ -68,6 +68,8 @@ enum sk_state {
 	SK_BACKLOG,
 	/* two apps hold the two ends; nothing is held here */
 	SK_PAIRED,
+	/* the app has a host's socket in its place; nothing is held here */
+	SK_DIRECT,
 	/* refused after EINPROGRESS: our_fd is closed, app_fd is released */
 	SK_FAILED,
 	/* the flow ended by reset or both ways; nothing is held here */
@@ -103,6 +105,7 @@ enum sk_flag {
 	SK_F_BULK_OUT = 1 << 24,   /* much was sent at once: try bulk.c */
 	SK_F_BULK_IN = 1 << 25,    /* much was received at once: likewise */
 	SK_F_BULK_READY = 1 << 26, /* our_fd never blocks */
+	SK_F_CLOEXEC = 1 << 27,    /* socket() was asked for it */
 };
 
 /* Remembered options: index into sock.opt, see calls_opt.c. */
@@ -308,6 +311,8 @@ bool sk_is_seen(const struct sock *sk);
  * suspicion: a daemon's parent is gone, but its child has not called us yet.
  */
 bool sk_give_up(struct sockets *s, struct sock *sk);
+/* sk_fetch() - a duplicate of sk's descriptor in the app, or -EPERM */
+_must_check_ int sk_fetch(const struct sock *sk, uint32_t tid, int fd);
 /* sk_regain() - a new duplicate from the caller's descriptor, if allowed */
 void sk_regain(struct sockets *s, struct sock *sk, uint32_t tid, int fd);
 /* sk_watch() - events of our end; changes them if it is watched already */
@@ -403,6 +408,26 @@ void bulk_drop(struct sockets *s, struct sock *sk);
 ssize_t bulk_to_host(struct sockets *s, struct sock *sk);
 size_t bulk_to_app(struct sockets *s, struct sock *sk);
 
+/* --- direct.c ------------------------------------------------------------- */
+/*
+ * direct_swap() - the host's socket takes the number's place in the caller of
+ * connect(), sk is SK_DIRECT. A negative errno: it must be relayed.
+ */
+_must_check_ int direct_swap(struct sockets *s, const struct call *c,
+                             struct sock *sk, bool nonblock);
+/* direct_connected() - false: it is to be relayed */
+bool direct_connected(struct sockets *s, struct sock *sk, int64_t now);
+/* direct_refused() - where only another bound or policy may have ended it */
+void direct_refused(struct sockets *s, struct sock *sk);
+/*
+ * direct_connect_again() - connect() once more: its answer; CALL_CONTINUE: it
+ * had failed and the app knows, a new stand-in may be made
+ */
+int64_t direct_connect_again(struct sockets *s, const struct call *c,
+                             struct sock *sk);
+/* direct_call() - any call but connect() on a socket that is SK_DIRECT */
+int64_t direct_call(struct sockets *s, struct call *c, struct sock *sk);
+
 /* inside_is_own() - loopback or an address of the app: never leaves */
 bool inside_is_own(const struct sockets *s, const struct addr *a);
 bool inside_is_resolver(const struct sockets *s, const struct endpoint *e);
@@ -458,6 +483,12 @@ void options_tell_host(struct sockets *s, struct sock *sk);
 /* option_sending() - as the socket's options say it, towards that version */
 struct sending option_sending(const struct sock *sk, bool ip4);
 bool option_is_on(const struct sock *sk, int level, int name);
+/* options_hand_over() - all that fd shall have when it is the app's own */
+void options_hand_over(struct sockets *s, struct sock *sk, int fd);
+/* option_is_direct() - may the app set it on a host's socket that it has? */
+bool option_is_direct(int level, int name);
+/* option_is_listed() - does any kind of socket have it? */
+bool option_is_listed(int level, int name);
 /* option_put() - a value as getsockopt() writes it; 0 or < 0 */
 int64_t option_put(struct sockets *s, const struct call *c, const void *v,
                    size_t size);

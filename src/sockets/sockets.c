@@ -63,7 +63,7 @@ static void on_connected(void *user, uint64_t app_ref, int64_t now)
 	struct sockets *s = user;
 	struct sock *sk = sk_from_ref(s, app_ref);
 
-	if (sk && sk->state == SK_CONNECTING)
+	if (sk && (sk->state == SK_CONNECTING || sk->state == SK_DIRECT))
 		sk_connected(s, sk, now);
 }
 
@@ -72,7 +72,7 @@ static void on_refused(void *user, uint64_t app_ref, int err, int64_t now)
 	struct sockets *s = user;
 	struct sock *sk = sk_from_ref(s, app_ref);
 
-	if (sk && sk->state == SK_CONNECTING)
+	if (sk && (sk->state == SK_CONNECTING || sk->state == SK_DIRECT))
 		sk_refused(s, sk, err, now);
 }
 
@@ -250,6 +250,7 @@ static void on_app_event(void *user, uint32_t index, uint32_t gen,
 		return;
 	case SK_FREE:
 	case SK_BACKLOG:
+	case SK_DIRECT:
 	case SK_FAILED:
 	case SK_CLOSED:
 		return;

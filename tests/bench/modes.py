@@ -47,7 +47,8 @@ def of_postern(postern, mark=""):
             ours("link/veth", "--frontend", "link", "--link", "veth"),
             ours("tap 1500", "--frontend", "link", "--link", "tap",
                  "--mtu", "1500"),
-            ours("sockets", "--frontend", "sockets")]
+            ours("sockets", "--frontend", "sockets"),
+            ours("direct", "--sockets", "direct")]
 
 
 def all_modes(postern, pastas):

@@ -151,6 +151,7 @@ way_option()
 	case $1 in
 	tap | veth) echo "--frontend=link --link=$1" ;;
 	sockets | bare) echo --frontend=sockets ;;
+	direct) echo --sockets=direct ;;
 	esac
 }
 
