@@ -361,16 +361,6 @@ int64_t call_connect(struct sockets *s, struct call *c, struct sock *sk,
 
 /* --- what the flow says about it ------------------------------------------ */
 
-void sk_connected(struct sockets *s, struct sock *sk, int64_t now)
-{
-	if (direct_connected(s, sk, now))
-		return;
-	sk->state = SK_RELAY;
-	sk->err = 0;
-	relay_start(s, sk, now);
-	sk_wake(s, sk, now);
-}
-
 static bool someone_waits(struct sockets *s, const struct sock *sk)
 {
 	uint32_t at = sk->held_head;
@@ -379,6 +369,32 @@ static bool someone_waits(struct sockets *s, const struct sock *sk)
 		if (call_is_valid(s, &s->held[at].call))
 			return true;
 	return false;
+}
+
+/* Who waits in connect() needs no second look; what else waits does. */
+static void answer_connects(struct sockets *s, struct sock *sk, int64_t now)
+{
+	uint32_t at = sk->held_head;
+
+	while (at != SK_NONE && s->held[at].call.nr == SYS_connect)
+		at = s->held[at].next;
+	if (at != SK_NONE || sk->state != SK_RELAY) {
+		sk_wake(s, sk, now);
+		return;
+	}
+	if (someone_waits(s, sk))
+		sk->flags |= SK_F_TOLD;
+	sk_answer_held(s, sk, 0);
+}
+
+void sk_connected(struct sockets *s, struct sock *sk, int64_t now)
+{
+	if (direct_connected(s, sk, now))
+		return;
+	sk->state = SK_RELAY;
+	sk->err = 0;
+	relay_start(s, sk, false, now);
+	answer_connects(s, sk, now);
 }
 
 void sk_refused(struct sockets *s, struct sock *sk, int err, int64_t now)

@@ -174,6 +174,10 @@ static int tell_host(struct sockets *s, const struct sock *sk, size_t i)
 
 	if (fd < 0 || (sk->state != SK_RELAY && sk->state != SK_DIRECT))
 		return 0;
+	/* a relayed one has it on always (host/tcp.c) */
+	if (options[i].level == IPPROTO_TCP && options[i].name == TCP_NODELAY &&
+	    v && sk->state == SK_RELAY)
+		return 0;
 	if (options[i].level == IPPROTO_IPV6 && addr_is_ip4(&sk->peer.addr))
 		return 0;
 	if (options[i].level == IPPROTO_IP && !addr_is_ip4(&sk->peer.addr))

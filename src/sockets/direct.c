@@ -94,8 +94,8 @@ bool direct_connected(struct sockets *s, struct sock *sk, int64_t now)
 	}
 	/* who waits in a blocking connect() */
 	c = sk->held_head == SK_NONE ? NULL : &s->held[sk->held_head].call;
-	if (!c || c->nr != SYS_connect || !call_is_valid(s, c) ||
-	    direct_swap(s, c, sk, false) < 0)
+	if (!s->config.direct || !c || c->nr != SYS_connect ||
+	    !call_is_valid(s, c) || direct_swap(s, c, sk, false) < 0)
 		return false;
 	let_go(s, sk, now);
 	sk_wake(s, sk, now);

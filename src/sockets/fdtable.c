@@ -97,8 +97,7 @@ void sk_close_our_end(struct sockets *s, struct sock *sk)
 	bulk_drop(s, sk);
 	if (sk->our_fd < 0)
 		return;
-	if (sk->flags & SK_F_WATCHED)
-		loop_del(s->loop, sk->our_fd);
+	/* nobody else has it open: the loop forgets it with the close */
 	sk->flags &= ~(uint32_t)SK_F_WATCHED;
 	defer_close(s, sk->our_fd);
 	sk->our_fd = -1;

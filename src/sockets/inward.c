@@ -123,7 +123,7 @@ void inward_accepted(struct sockets *s, struct sock *sk, int64_t now)
 {
 	sk->state = SK_RELAY;
 	if (sk->flow.gen) {
-		relay_start(s, sk, now);
+		relay_start(s, sk, true, now);
 		return;
 	}
 	/* reset while it waited: the byte makes it one for the app, too */

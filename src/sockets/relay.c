@@ -50,7 +50,7 @@ void relay_more(struct sockets *s, int64_t now)
 	}
 }
 
-void relay_start(struct sockets *s, struct sock *sk, int64_t now)
+void relay_start(struct sockets *s, struct sock *sk, bool waited, int64_t now)
 {
 	pair_drain(s, sk, 1);
 	sk->filler = 0; /* from here on it is "the byte that stays" */
@@ -61,7 +61,10 @@ void relay_start(struct sockets *s, struct sock *sk, int64_t now)
 		relay_reset(s, sk, -ENOBUFS, now);
 		return;
 	}
-	relay_to_app(s, sk, now);
+	/* what a connect brought is an event of its own, or of the same turn;
+	 * what waited for accept() is not */
+	if (waited)
+		relay_to_app(s, sk, now);
 }
 
 /* Nothing is held any more; the app may still read what is in its end. */
@@ -123,8 +126,8 @@ static ssize_t peek_app(struct sockets *s, struct sock *sk, size_t *stays)
 	*stays = sk->flags & SK_F_NONE_STAYS ? 0 : 1;
 	n = recv(sk->our_fd, s->scratch, SCRATCH_BYTES,
 	         MSG_PEEK | MSG_DONTWAIT);
-	if (n != 1 || !*stays || ioctl(sk->our_fd, SIOCINQ, &queued) < 0 ||
-	    queued <= 1)
+	if (n != 1 || !*stays || !(sk->flags & SK_F_URGENT) ||
+	    ioctl(sk->our_fd, SIOCINQ, &queued) < 0 || queued <= 1)
 		return n;
 	if (recv(sk->our_fd, s->scratch, 1, MSG_DONTWAIT) != 1)
 		return -1;

@@ -540,7 +540,7 @@ int64_t inward_deadline(const struct sockets *s);
 void inward_run(struct sockets *s, int64_t now);
 
 /* --- relay.c -------------------------------------------------------------- */
-void relay_start(struct sockets *s, struct sock *sk, int64_t now);
+void relay_start(struct sockets *s, struct sock *sk, bool waited, int64_t now);
 void relay_on_app_event(struct sockets *s, struct sock *sk, uint32_t events,
                         int64_t now);
 void relay_to_host(struct sockets *s, struct sock *sk, int64_t now);
