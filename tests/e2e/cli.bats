@@ -126,7 +126,6 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		--rate=1m
 		--allow-unix=/x
 		--uplink=x
-		--sockets=direct
 	END
 }
 

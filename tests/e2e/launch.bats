@@ -174,6 +174,8 @@ root_inside()
 	run -125 "${W[@]}" "$DIR/postern" do -uid-map "0 5000 2" -- true
 	[[ $output = *"CAP_SETUID"* ]]
 	is_root || return 0
+	"$DIR/postern" do -q --frontend=link -- true ||
+		must_skip "link is not possible here"
 	run -0 "$DIR/postern" do -q --frontend=link -uid-map "0 100000 65536" \
 		-gid-map "0 100000 65536" -- sh -c '
 		id -u
@@ -280,6 +282,8 @@ descriptors()
 		    print(subprocess.call(sys.argv[1:], stdin=s), flush=True)
 	EOF
 	words user
+	"${W[@]}" "$DIR/postern" do -q --network=none -- true ||
+		must_skip "no namespaces here"
 	run -0 "${W[@]}" python3 given.py "$DIR/postern" do --network=none \
 		-- true
 	[ "${lines[1]}" = 125 ] && [ "${lines[2]}" = 0 ]
@@ -359,6 +363,7 @@ other_etc()
 		exec "$@"
 	EOF
 	ETC=(unshare -m --propagation private sh within "$DIR")
+	"${ETC[@]}" true 2>/dev/null || must_skip "no mount namespace here"
 }
 
 @test "the host's resolver daemons are out of reach; resolv.conf is ours" {
@@ -697,13 +702,20 @@ orphans()
 		        assert sock(2, kind, proto) == errno.EPROTONOSUPPORT, proto
 		for proto in (4, 9, 12, 16):
 		    assert sock(16, 3, proto) == errno.EPROTONOSUPPORT, proto
-		if os.uname().machine == "x86_64":
+		# where the filter of a container ends a process for it, ours is
+		# not asked
+		if os.uname().machine == "x86_64" and "NO_X32" not in os.environ:
 		    assert call(0x40000000 + 41, 2, 1, 0) == errno.ENOSYS
 	EOF
 	words user
+	python3 -c 'import ctypes
+ctypes.CDLL(None).syscall(0x40000000 + 41, 2, 1, 0)' || export NO_X32=1
 	"${W[@]}" "$DIR/postern" do -q -- true || must_skip "nothing runs here"
 	run -0 "${W[@]}" "$DIR/postern" do -q -- python3 filter.py
 	run -0 "${W[@]}" "$DIR/postern" --network=host do -q -- \
 		python3 filter.py
+	# sockets needs the filter: it answers by it
+	"${W[@]}" "$DIR/postern" do -q --frontend=link -- true ||
+		must_skip "--no-filter: link is not possible here"
 	run -1 "${W[@]}" "$DIR/postern" do -q --no-filter -- python3 filter.py
 }

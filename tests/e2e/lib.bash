@@ -134,6 +134,17 @@ must_skip()
 	skip "$1"
 }
 
+# file_skips REASON - for setup_file, where bats knows no skip: every test of
+# the file is skipped by the load in its setup
+file_skips()
+{
+	export FILE_SKIPS=$1
+}
+
+if [ -n "${FILE_SKIPS:-}" ] && [ -n "${BATS_TEST_NUMBER:-}" ]; then
+	must_skip "$FILE_SKIPS"
+fi
+
 is_root()
 {
 	[ "$(id -u)" = 0 ]
@@ -155,10 +166,11 @@ way_option()
 	esac
 }
 
-# ways - those that `postern check` says this machine has, one a line
+# ways - those that `postern check` says this machine has, one a line; in the
+# rig as its user has them
 ways()
 {
-	"$POSTERN" check 2>/dev/null | awk '
+	${RIG_HOST:+as_user} "$POSTERN" check 2>/dev/null | awk '
 		/^link: *yes/ { link = 1 }
 		/^tap: *yes/ && link { print "tap" }
 		/^veth: *yes/ && link { print "veth" }

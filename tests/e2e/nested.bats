@@ -99,13 +99,17 @@ silent_door()
 			! grep -q "reached $OPEN" out || worked=$((worked + 1))
 		done
 	done
-	# else it proved nothing
-	[ "$worked" -ge 4 ] || { echo "only $worked got through"; false; }
+	# else it proved nothing: --network=host and its like work everywhere
+	[ "$worked" -gt "$(wc -w <<<"$WAYS")" ] ||
+		{ echo "only $worked got through"; false; }
 }
 
 @test "the inner one narrows what the outer one leaves open" {
 	local way f worked=0
 
+	# sockets has no second answerer inside it, so some link must be had
+	[[ $WAYS = *tap* || $WAYS = *veth* ]] ||
+		must_skip "no inner postern can answer here"
 	for way in $WAYS; do
 		for f in link sockets; do
 			nested "$way" --allow @loopback -- --frontend=$f \

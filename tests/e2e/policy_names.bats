@@ -7,7 +7,8 @@ setup_file()
 {
 	load lib.bash
 	load servers.bash
-	rig_up || must_skip "no network namespace can be made here"
+	rig_up ||
+		{ file_skips "no network namespace can be made here"; return; }
 	mkdir -p "$RIG_DIR/etc" "$RIG_DIR/www"
 	printf 'nameserver %s\n' "$NET4" >"$RIG_DIR/etc/resolv.conf"
 	printf '127.0.0.1 localhost\n10.77.0.1 hosts-priv.example\n' \
@@ -19,7 +20,7 @@ setup_file()
 		mount --bind "$1/resolv.conf" /etc/resolv.conf
 		mount --bind "$1/hosts" /etc/hosts' sh "$RIG_DIR/etc"
 	in_net ip addr add 10.77.0.1/32 dev lo
-	background dns in_net dnsmasq -k --conf-file=/dev/null --no-resolv \
+	background dns in_net dnsmasq -d --conf-file=/dev/null --no-resolv \
 		--no-hosts --bind-interfaces --listen-address="$NET4" \
 		--log-queries --log-facility=- --user=root --pid-file= \
 		--cache-size=0 --local=/example/ \
@@ -377,7 +378,8 @@ print(u.urlopen("http://good.example/page", timeout=10).read().decode())'
 		"$(git -C "$RIG_DIR/repo.git" mktree </dev/null)")
 	git -C "$RIG_DIR/repo.git" update-ref refs/heads/main "$head"
 	each "$head" 9418 git -C / ls-remote git://good.example/repo.git
-	if command -v ssh-keyscan >/dev/null; then
+	# sshd that is root of a namespace alone cannot shed its rights
+	if command -v ssh-keyscan >/dev/null && [ -z "$RIG_ENTER" ]; then
 		eventually tcp_listens in_net 22
 		each ssh-ed25519 22 ssh-keyscan -T 5 -t ed25519 good.example
 	fi

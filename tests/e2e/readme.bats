@@ -9,12 +9,13 @@ setup_file()
 {
 	load lib.bash
 	load servers.bash
-	can_own_namespaces || must_skip "no network namespace can be made here"
-	[ -x /usr/bin/pip ] || must_skip "no /usr/bin/pip"
+	can_own_namespaces ||
+		{ file_skips "no network namespace can be made here"; return; }
+	[ -x /usr/bin/pip ] || { file_skips "no /usr/bin/pip"; return; }
 	rig_up
 	echo "nameserver $NET4" >"$RIG_DIR/resolv.conf"
 	in_host mount --bind "$RIG_DIR/resolv.conf" /etc/resolv.conf
-	background dns in_net dnsmasq -k --conf-file=/dev/null --no-resolv \
+	background dns in_net dnsmasq -d --conf-file=/dev/null --no-resolv \
 		--no-hosts --bind-interfaces --listen-address="$NET4" \
 		--user=root --pid-file= --cache-size=0 --log-queries \
 		--log-facility=- \

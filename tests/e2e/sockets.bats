@@ -9,7 +9,8 @@ OPEN=7091 SHUT=7092 ECHO=7093
 setup_file()
 {
 	load lib.bash
-	can_own_namespaces || must_skip "no network namespace can be made here"
+	can_own_namespaces ||
+		{ file_skips "no network namespace can be made here"; return; }
 	rig_up
 	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
 		"$POSTERN_BUILD/tests/programs/churn" "$RIG_DIR/"
@@ -43,7 +44,7 @@ sandboxed()
 	local how=$1
 
 	shift
-	"$how" timeout 60 "$RIG_DIR/postern" -quiet do --frontend=sockets \
+	"$how" timeout "${DO_TIMEOUT:-60}" "$RIG_DIR/postern" -quiet do --frontend=sockets \
 		--deny "$NET4":$SHUT -- "$@"
 }
 
@@ -104,8 +105,9 @@ nobody_came()
 }
 
 @test "T53 signals do not break pipelines of the shell" {
+	# forks are slow on some machines
 	# shellcheck disable=SC2016 # for the inner shell
-	run sandboxed as_user dash -c 'i=0
+	DO_TIMEOUT=240 run sandboxed as_user dash -c 'i=0
 		while [ $i -lt 10000 ]; do
 			[ "$(echo a | cat | cat)" = a ] || exit 1
 			i=$((i + 1))

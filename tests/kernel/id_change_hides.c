@@ -53,6 +53,7 @@ static void write_map(int pid, const char *file, const char *text)
 int main(void)
 {
 	int pid, pidfd;
+	char c;
 
 	/* a user namespace of our own with more than one id */
 	NEED(geteuid() == 0);
@@ -83,7 +84,9 @@ int main(void)
 		kill(inner, SIGKILL);
 		_exit(0);
 	}
-	wait_for(step[0]);
+	/* the other end is the child's alone: it may end before it wrote */
+	close(step[1]);
+	NEED(read(step[0], &c, 1) == 1);
 	write_map(pid, "uid_map", "0 0 200000");
 	write_map(pid, "gid_map", "0 0 200000");
 	(void)!write(go[1], "g", 1);
