@@ -4,6 +4,8 @@
 #
 # The numbers are those of THREATS: T36 a threat, S3 a rule of `sockets`.
 
+bats_require_minimum_version 1.5.0
+
 OPEN=7091 SHUT=7092 ECHO=7093
 
 setup_file()
@@ -13,7 +15,8 @@ setup_file()
 		{ file_skips "no network namespace can be made here"; return; }
 	rig_up
 	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
-		"$POSTERN_BUILD/tests/programs/churn" "$RIG_DIR/"
+		"$POSTERN_BUILD/tests/programs/churn" \
+		"$POSTERN_BUILD/tests/programs/mortal" "$RIG_DIR/"
 	: >"$RIG_DIR/open.arrivals"
 	: >"$RIG_DIR/shut.arrivals"
 	background open in_net "$RIG_DIR/attack" listen $OPEN \
@@ -75,6 +78,64 @@ nobody_came()
 @test "T37 a descriptor that changes under the call" {
 	both "$RIG_DIR/attack" swap "$NET4" $OPEN $SHUT 2
 	nobody_came
+}
+
+# reusing_pids COMMAND... - as_user, bare, with 400 process ids in all, where
+# that is the business of a pid namespace (Linux 6.14; before, of the machine)
+reusing_pids()
+{
+	if ! is_root || [ "$(printf '%s\n' 6.14 "$(uname -r)" | sort -V | head -n 1)" != 6.14 ]; then
+		bare "$@"
+		return
+	fi
+	# shellcheck disable=SC2016 # for the inner shells
+	in_host unshare -pf --mount-proc sh -c '
+		echo 400 >/proc/sys/kernel/pid_max
+		uid=$1
+		shift
+		exec setpriv --reuid "$uid" --regid "$uid" --clear-groups -- \
+			env HOME=/tmp unshare -U --map-user="$uid" \
+			--map-group="$uid" --keep-caps sh -c '\''
+			for f in /proc/sys/user/max_*_namespaces; do
+				echo 0 >"$f"
+			done
+			exec setpriv --bounding-set=-all --inh-caps=-all \
+				--ambient-caps=-all -- "$@"'\'' sh "$@"' \
+		sh $LIB_UID "$@"
+}
+
+@test "T38 pids come again after a kill in mid-call" {
+	both "$RIG_DIR/mortal" "$NET4" $OPEN 4
+	run sandboxed reusing_pids "$RIG_DIR/mortal" "$NET4" $OPEN 6
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ "$output" == *held* ]]
+	# else it showed nothing: it is a pid namespace of our own
+	! is_root || [[ "$output" != *" 0 pids came again"* ]]
+}
+
+@test "T47 the namespaces of postern cannot be entered" {
+	cat >"$RIG_DIR/enter.py" <<-'PY'
+		import ctypes, os
+		libc = ctypes.CDLL(None, use_errno=True)
+		wrong = []
+		for pid in filter(str.isdigit, os.listdir("/proc")):
+		    try: comm = open(f"/proc/{pid}/comm").read().strip()
+		    except OSError: continue
+		    if not comm.startswith("postern"): continue
+		    for ns in "net", "user", "mnt", "pid":
+		        try: wrong.append((comm, ns, os.open(f"/proc/{pid}/ns/{ns}", 0)))
+		        except OSError: pass
+		    fd = libc.syscall(434, int(pid), 0)
+		    for kind in 0x40000000, 0x10000000, 0x20000, 0x20000000:
+		        if fd >= 0 and libc.setns(fd, kind) == 0:
+		            wrong.append((comm, hex(kind)))
+		print(wrong or "held")
+	PY
+	both python3 "$RIG_DIR/enter.py"
+	run as_user timeout 20 "$RIG_DIR/postern" -quiet do --map-root -- \
+		python3 "$RIG_DIR/enter.py"
+	[ "$output" = held ]
 }
 
 @test "T39 connects without connect, and twice" {
@@ -270,6 +331,61 @@ print(p.returncode, p.stderr)' "$RIG_DIR/postern" do --frontend=sockets -- true
 	echo "$output"
 	[ "$status" -eq 125 ]
 	[[ "$output" == *"--frontend=link"* ]]
+}
+
+@test "T50 filters of the app that allow or trace change nothing" {
+	cat >"$RIG_DIR/filter.py" <<-'PY'
+		# filter.py HOST OPEN SHUT - what is denied stays denied
+		import ctypes, os, socket, struct, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		ALLOW, TRACE, LOG = 0x7fff0000, 0x7ff00000, 0x7ffc0000
+		def tries(port):
+		    s = socket.socket(); s.settimeout(5)
+		    return s.connect_ex((sys.argv[1], port))
+		def judged(how):
+		    code = struct.pack("HBBI", 6, 0, 0, how)
+		    buf = ctypes.create_string_buffer(code)
+		    prog = struct.pack("HxxxxxxQ", 1, ctypes.addressof(buf))
+		    assert libc.prctl(22, 2, prog, 0, 0) == 0, ctypes.get_errno()
+		    assert tries(int(sys.argv[2])) == 0
+		    assert tries(int(sys.argv[3])) != 0
+		for how in ALLOW, LOG:
+		    if os.fork() == 0:
+		        judged(how)
+		        os._exit(0)
+		    assert os.wait()[1] == 0, hex(how)
+		# one that traces connect(2) alone: ours has the first word
+		if os.fork() == 0:
+		    code = (struct.pack("HBBI", 0x20, 0, 0, 0) +
+		            struct.pack("HBBI", 0x15, 0, 1, 42) +
+		            struct.pack("HBBI", 6, 0, 0, TRACE) +
+		            struct.pack("HBBI", 6, 0, 0, ALLOW))
+		    buf = ctypes.create_string_buffer(code)
+		    prog = struct.pack("HxxxxxxQ", 4, ctypes.addressof(buf))
+		    assert libc.prctl(22, 2, prog, 0, 0) == 0
+		    assert tries(int(sys.argv[2])) == 0 and tries(int(sys.argv[3])) != 0
+		    os._exit(0)
+		assert os.wait()[1] == 0
+		print("held")
+	PY
+	both python3 "$RIG_DIR/filter.py" "$NET4" $OPEN $SHUT
+	nobody_came
+}
+
+@test "T51 a set-uid program gives no other id" {
+	local how
+
+	is_root || must_skip "needs root to make a set-uid program"
+	install -m 4755 "$(command -v id)" "$RIG_DIR/other-id"
+	[ "$(as_user "$RIG_DIR/other-id" -u)" = 0 ]
+	for how in as_user bare; do
+		run sandboxed $how "$RIG_DIR/other-id" -u
+		echo "$how: $output"
+		[ "${lines[-1]}" = $LIB_UID ]
+	done
+	run -0 as_user timeout 20 "$RIG_DIR/postern" -quiet do \
+		--frontend=link -- "$RIG_DIR/other-id" -u
+	[ "$output" = $LIB_UID ]
 }
 
 @test "T51 no new privileges" {
