@@ -134,6 +134,10 @@ static int check_together(struct cli *c, struct error *err)
 	if (k->sockets_direct && k->frontend == FRONTEND_LINK)
 		return error_set(err, -EINVAL,
 		                 "--sockets=direct needs --frontend=sockets");
+	if (k->lo_only &&
+	    (k->frontend == FRONTEND_LINK || k->link != LINK_AUTO))
+		return error_set(err, -EINVAL,
+		                 "--interfaces=lo needs --frontend=sockets");
 	if (k->link != LINK_AUTO && k->sockets_direct)
 		return error_set(err, -EINVAL,
 		                 "--link and --sockets=direct exclude each "
@@ -142,7 +146,7 @@ static int check_together(struct cli *c, struct error *err)
 	if (k->link != LINK_AUTO || k->require_link)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_LINK
 		                                           : k->frontend;
-	if (k->sockets_direct || k->require_sockets)
+	if (k->sockets_direct || k->lo_only || k->require_sockets)
 		k->frontend = k->frontend == FRONTEND_AUTO ? FRONTEND_SOCKETS
 		                                           : k->frontend;
 	k->frontend_forced = k->frontend != FRONTEND_AUTO;

@@ -64,6 +64,14 @@ int set_sockets(struct cli *c, const struct option *o, const char *value,
 	return 0;
 }
 
+int set_interfaces(struct cli *c, const struct option *o, const char *value,
+                   struct error *err)
+{
+	(void)err;
+	c->config.lo_only = choice_index(o->choices, value) == 1;
+	return 0;
+}
+
 int set_require(struct cli *c, const struct option *o, const char *value,
                 struct error *err)
 {

@@ -91,6 +91,7 @@ struct sandbox_config {
 	bool no_filter;            /* --no-filter: no seccomp filter on CMD */
 	bool map_root;             /* --map-root */
 	bool sockets_direct;
+	bool lo_only; /* --interfaces=lo */
 	enum host_uds host_uds;
 	bool net_raw;        /* keep CAP_NET_RAW inside (with --map-root) */
 	bool platform_given; /* one line: no application kernel */

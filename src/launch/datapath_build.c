@@ -421,6 +421,7 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		.gateway6 = a->gateway6,
 		.resolver6 = a->resolver6,
 		.nresolver_aliases = a->nresolver_aliases,
+		.lo_only = dp->config->lo_only,
 		.direct = dp->config->sockets_direct,
 		.no_unix_paths = dp->config->host_uds == HOST_UDS_NONE ||
 	                         dp->config->host_uds == HOST_UDS_CREATE,

@@ -25,11 +25,13 @@ static bool is_of_socket(uint32_t cmd)
 	}
 }
 
-static uint32_t index_of(const struct ifreq *r)
+static uint32_t index_of(const struct sockets *s, const struct ifreq *r)
 {
 	if (strcmp(r->ifr_name, "lo") == 0)
 		return SANDBOX_LO;
-	return strcmp(r->ifr_name, SANDBOX_IFNAME) == 0 ? SANDBOX_IF : 0;
+	return !s->config.lo_only && strcmp(r->ifr_name, SANDBOX_IFNAME) == 0
+	               ? SANDBOX_IF
+	               : 0;
 }
 
 static void put_ip4(struct sockaddr *to, const struct addr *a)
@@ -67,7 +69,7 @@ static int64_t get_conf(struct sockets *s, const struct call *c)
 		put_ip4(&both[i].ifr_addr, &a);
 	}
 	/* whole entries only; without a buffer: how much would it be? */
-	n = sizeof(both);
+	n = s->config.lo_only ? sizeof(both[0]) : sizeof(both);
 	if (conf.buf) {
 		n = MIN(n, (size_t)conf.len);
 		n -= n % sizeof(both[0]);
@@ -143,12 +145,12 @@ static int64_t about_device(struct sockets *s, const struct call *c,
 		index = (uint32_t)r.ifr_ifindex;
 		if (index == SANDBOX_LO)
 			strcpy(r.ifr_name, "lo");
-		else if (index == SANDBOX_IF)
+		else if (index == sk_outward_if(s))
 			strcpy(r.ifr_name, SANDBOX_IFNAME);
 		else
 			return -ENODEV;
 	} else {
-		index = index_of(&r);
+		index = index_of(s, &r);
 		if (!index)
 			return -ENODEV;
 		rc = answer_of(s, cmd, index, &r);

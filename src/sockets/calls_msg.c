@@ -442,10 +442,11 @@ static void put_int(struct control *to, int level, int type, int v)
 	put_control(to, level, type, &v, sizeof(v));
 }
 
-static void put_ip4_control(struct control *to, const struct sock *sk,
-                            const struct origin *from, const struct addr *here)
+static void put_ip4_control(struct control *to, const struct sockets *s,
+                            const struct sock *sk, const struct origin *from,
+                            const struct addr *here)
 {
-	struct in_pktinfo info = {.ipi_ifindex = (int)SANDBOX_IF};
+	struct in_pktinfo info = {.ipi_ifindex = (int)sk_outward_if(s)};
 
 	if (addr_is_loopback(here))
 		info.ipi_ifindex = (int)SANDBOX_LO;
@@ -459,10 +460,11 @@ static void put_ip4_control(struct control *to, const struct sock *sk,
 		put_control(to, IPPROTO_IP, IP_TOS, &from->tclass, 1);
 }
 
-static void put_ip6_control(struct control *to, const struct sock *sk,
-                            const struct origin *from, const struct addr *here)
+static void put_ip6_control(struct control *to, const struct sockets *s,
+                            const struct sock *sk, const struct origin *from,
+                            const struct addr *here)
 {
-	struct in6_pktinfo info = {.ipi6_ifindex = SANDBOX_IF};
+	struct in6_pktinfo info = {.ipi6_ifindex = sk_outward_if(s)};
 
 	if (addr_is_loopback(here))
 		info.ipi6_ifindex = SANDBOX_LO;
@@ -485,9 +487,9 @@ static void build_control(struct control *to, const struct sockets *s,
 	if (sk->kind != SK_DGRAM)
 		return;
 	if (addr_is_ip4(&here))
-		put_ip4_control(to, sk, from, &here);
+		put_ip4_control(to, s, sk, from, &here);
 	if (sk->family == AF_INET6)
-		put_ip6_control(to, sk, from, &here);
+		put_ip6_control(to, s, sk, from, &here);
 }
 
 /* What goes beside the payload: name, control, flags. */

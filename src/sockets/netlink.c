@@ -195,7 +195,8 @@ static void get_link(struct reply *r, const struct nlmsghdr *h)
 
 	if (r->dump) {
 		put_link(r, SANDBOX_LO);
-		put_link(r, SANDBOX_IF);
+		if (!r->s->config.lo_only)
+			put_link(r, SANDBOX_IF);
 		done(r);
 		return;
 	}
@@ -206,7 +207,7 @@ static void get_link(struct reply *r, const struct nlmsghdr *h)
 	memcpy(&info, request_body(h), sizeof(info));
 	index = info.ifi_index ? (uint32_t)info.ifi_index
 	                       : asked_link(h, request_body(h));
-	if (index != SANDBOX_LO && index != SANDBOX_IF) {
+	if (index != SANDBOX_LO && index != sk_outward_if(r->s)) {
 		error_reply(r, h, -ENODEV);
 		return;
 	}
@@ -252,14 +253,17 @@ static void get_addresses(struct reply *r, uint8_t family)
 	static const struct addr one = {{[15] = 1}};
 	const struct addr home = addr_ip4(127, 0, 0, 1);
 	const struct sockets_config *c = &r->s->config;
+	uint32_t out = sk_outward_if(r->s);
 
 	if (family != AF_INET6) {
 		put_address(r, SANDBOX_LO, &home, 8, RT_SCOPE_HOST);
-		put_address(r, SANDBOX_IF, &c->app4, 24, RT_SCOPE_UNIVERSE);
+		put_address(r, out, &c->app4, c->lo_only ? 32 : 24,
+		            RT_SCOPE_UNIVERSE);
 	}
 	if (family != AF_INET) {
 		put_address(r, SANDBOX_LO, &one, 128, RT_SCOPE_HOST);
-		put_address(r, SANDBOX_IF, &c->app6, 64, RT_SCOPE_UNIVERSE);
+		put_address(r, out, &c->app6, c->lo_only ? 128 : 64,
+		            RT_SCOPE_UNIVERSE);
 	}
 	done(r);
 }
@@ -287,7 +291,7 @@ static void put_route(struct reply *r, const struct addr *to, uint8_t prefix,
 		attribute(r, RTA_PREFSRC, from->b + skip, len);
 	if (via)
 		attribute(r, RTA_GATEWAY, via->b + skip, len);
-	attribute_u32(r, RTA_OIF, SANDBOX_IF);
+	attribute_u32(r, RTA_OIF, sk_outward_if(r->s));
 	finish(r, h);
 }
 
@@ -307,10 +311,12 @@ static void get_routes(struct reply *r, uint8_t family)
 
 	if (family != AF_INET6) {
 		put_route(r, NULL, 0, &c->gateway4, &c->app4);
-		put_route(r, &net4, 24, NULL, &c->app4);
+		if (!c->lo_only)
+			put_route(r, &net4, 24, NULL, &c->app4);
 	}
 	if (family != AF_INET) {
-		put_route(r, &net6, 64, NULL, &c->app6);
+		if (!c->lo_only)
+			put_route(r, &net6, 64, NULL, &c->app6);
 		put_route(r, NULL, 0, &c->gateway6, &c->app6);
 	}
 	done(r);

@@ -408,6 +408,12 @@ void bulk_drop(struct sockets *s, struct sock *sk);
 ssize_t bulk_to_host(struct sockets *s, struct sock *sk);
 size_t bulk_to_app(struct sockets *s, struct sock *sk);
 
+/* sk_outward_if() - the interface that the app's own addresses are on */
+static inline uint32_t sk_outward_if(const struct sockets *s)
+{
+	return s->config.lo_only ? SANDBOX_LO : SANDBOX_IF;
+}
+
 /* --- direct.c ------------------------------------------------------------- */
 /*
  * direct_swap() - the host's socket takes the number's place in the caller of

@@ -18,6 +18,7 @@ struct sockets_config {
 	struct addr gateway4, resolver4, gateway6, resolver6;
 	struct addr resolver_aliases[4];
 	size_t nresolver_aliases;
+	bool lo_only;       /* the app is told of no interface but lo */
 	bool direct;        /* --sockets=direct: see direct.c */
 	bool no_unix_paths; /* -host-uds=none, create: no connect by path */
 	/* no connect to what is below; NULL: mounts hide it, or it is not

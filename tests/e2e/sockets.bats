@@ -472,3 +472,40 @@ print([n for _, n in socket.if_nameindex()])'
 	run sandboxed as_user ip link set lo down
 	[ "$status" -ne 0 ]
 }
+
+@test "--interfaces=lo: lo alone, and everything works" {
+	local how
+
+	cat >"$RIG_DIR/alone.py" <<-'PY'
+		import fcntl, socket, struct, sys
+		assert socket.if_nameindex() == [(1, "lo")], socket.if_nameindex()
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		for ask in (lambda: socket.if_nametoindex("tap0"),
+		            lambda: fcntl.ioctl(s, 0x8927, struct.pack("40s", b"tap0"))):
+		    try: ask()
+		    except OSError as e: assert e.errno in (19, None)
+		    else: sys.exit("an interface was found")
+		# names are looked up for addresses that the machine has
+		found = socket.getaddrinfo(sys.argv[1], 80, 0, socket.SOCK_STREAM, 0,
+		                           socket.AI_ADDRCONFIG)
+		assert found[0][4][0] == sys.argv[1], found
+		c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+		c.sendall(b"hello"); assert c.recv(5) == b"hello"
+		print("held", c.getsockname()[0])
+	PY
+	for how in as_user bare; do
+		run "$how" timeout 20 "$RIG_DIR/postern" -quiet do \
+			--interfaces=lo -- sh -c 'ip -o addr; ip route
+			node -e "console.log(Object.keys(
+				require(\"os\").networkInterfaces()).join())"
+			python3 '"$RIG_DIR/alone.py $NET4 $ECHO"
+		echo "$how: $output"
+		[ "$status" = 0 ]
+		[[ "$output" == *"lo "*10.0.2.100/32* && "$output" != *tap0* ]]
+		[[ "$output" == *"default via 10.0.2.2 dev lo"* ]]
+		[[ "$output" == *$'\nlo\n'*"held 10.0.2.100"* ]]
+	done
+	run -125 as_user "$RIG_DIR/postern" do --interfaces=lo \
+		--frontend=link -- true
+	[[ "$output" == *"--interfaces=lo needs --frontend=sockets"* ]]
+}
