@@ -27,6 +27,15 @@ COLUMNS = [("up1", "app>host 1", "Gbit/s", True),
            ("down1", "host>app 1", "Gbit/s", True),
            ("up4", "app>host 4", "Gbit/s", True),
            ("down4", "host>app 4", "Gbit/s", True),
+           ("up16", "app>host 16", "Gbit/s", True),
+           ("down16", "host>app 16", "Gbit/s", True),
+           ("up16_fair", "app>host 16, least/most share", "", True),
+           ("down16_fair", "host>app 16, least/most share", "", True),
+           ("udpup", "UDP 1472 app>host", "Gbit/s", True),
+           ("udpdown", "UDP 1472 host>app", "Gbit/s", True),
+           ("udpup_lost", "UDP 1472 app>host lost", "%", False),
+           ("udpdown_lost", "UDP 1472 host>app lost", "%", False),
+           ("udpslow_lost", "UDP 1472 app>host lost at 500 Mbit/s", "%", False),
            ("up1_cpu", "relay up", "s/GB", False),
            ("down1_cpu", "relay down", "s/GB", False),
            ("rr", "rr", "1/s", True),
@@ -70,14 +79,32 @@ def set_up():
     sh("ip", "route", "add", "default", "via", "192.0.2.2")
 
 
-def throughput(mode, streams, reverse, seconds, spared):
-    """Gbit/s that arrived, and the relay's CPU seconds per GB"""
+def iperf3(mode, options, seconds, spared):
+    """The end of its report, and the relay's CPU ns"""
     script = (f"timeout {seconds + 10} iperf3 -c {mode.address} "
-              f"-p {m.TCP_PORT} -t {seconds} -P {streams} -C reno -J "
-              f"{'-R' if reverse else ''} </dev/null 2>/dev/null")
+              f"-p {m.TCP_PORT} -t {seconds} -J {options} "
+              "</dev/null 2>/dev/null")
     text, cpu = m.once(mode, script, spared, limit=seconds + 20)
-    total = json.loads(text)["end"]["sum_received"]
-    return total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1)
+    return json.loads(text)["end"], cpu
+
+
+def throughput(mode, streams, reverse, seconds, spared):
+    """Gbit/s that arrived, the relay's CPU seconds per GB, min/max share"""
+    end, cpu = iperf3(mode, f"-P {streams} -C reno {'-R' if reverse else ''}",
+                      seconds, spared)
+    total = end["sum_received"]
+    shares = [s["receiver"]["bytes"] for s in end["streams"]]
+    return (total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1),
+            min(shares) / max(max(shares), 1))
+
+
+def datagrams(mode, rate, reverse, seconds, spared):
+    """Gbit/s of 1472 bytes each that arrived, and % lost"""
+    end, _ = iperf3(mode, f"-u -l 1472 -b {rate} {'-R' if reverse else ''}",
+                    seconds, spared)
+    total = end["sum"]
+    kept = 1 - total["lost_percent"] / 100
+    return total["bits_per_second"] * kept / 1e9, total["lost_percent"]
 
 
 def exchange(kind, mode, ms, rr, spared):
@@ -174,15 +201,29 @@ class Bench:
     def tcp(self, mode, seconds):
         """Both ways with one and four streams"""
         for way, reverse in (("up", False), ("down", True)):
-            for streams in (1, 4):
+            for streams in (1, 4, 16):
                 def call(way=way, reverse=reverse, streams=streams):
-                    rate, cpu = throughput(mode, streams, reverse, seconds,
-                                           self.spared)
+                    rate, cpu, fair = throughput(mode, streams, reverse,
+                                                 seconds, self.spared)
                     got = {f"{way}{streams}": rate}
+                    if streams == 16:
+                        got[f"{way}16_fair"] = fair
                     if streams == 1 and mode.argv:
                         got[f"{way}1_cpu"] = cpu
                     return got
                 self.guarded(mode, f"{way}{streams}", call)
+
+    def udp(self, mode, seconds):
+        """Datagrams as fast as they go, both ways, and at a modest rate"""
+        for way, rate, reverse in (("up", "0", False), ("down", "0", True),
+                                   ("slow", "500M", False)):
+            def call(way=way, rate=rate, reverse=reverse):
+                got, lost = datagrams(mode, rate, reverse, seconds,
+                                      self.spared)
+                if way == "slow":
+                    return {"udpslow_lost": lost}
+                return {f"udp{way}": got, f"udp{way}_lost": lost}
+            self.guarded(mode, f"udp {way}", call)
 
     def small(self, mode, ms):
         """Request/response and connect/request/close, on one core"""
@@ -243,6 +284,7 @@ class Bench:
             self.starts(7 if quick else 21)
         for part, rounds, call in (
                 ("tcp", 2, lambda mode: self.tcp(mode, 1)),
+                ("udp", 2, lambda mode: self.udp(mode, 1)),
                 ("small", 3, lambda mode: self.small(mode, ms)),
                 ("published", 2, lambda mode: self.published(mode, 1, ms))):
             for _ in range(rounds if quick else 5):
@@ -342,7 +384,7 @@ def options():
     p.add_argument("--modes", metavar="NAME,...",
                    help="these alone, such as native,sockets")
     p.add_argument("--measure", metavar="PART,...",
-                   default="starts,tcp,small,published,crowd",
+                   default="starts,tcp,udp,small,published,crowd",
                    help="parts, of: %(default)s")
     args = p.parse_args()
     args.measure = args.measure.split(",")
