@@ -25,7 +25,9 @@ setup_file()
 
 teardown_file()
 {
-	[ -z "${MACHINE:-}" ] || rm -rf "$MACHINE"
+	# inside such a machine it is the one around us
+	[ -n "${POSTERN_INSIDE:-}" ] || [ -z "${MACHINE:-}" ] ||
+		rm -rf "$MACHINE"
 }
 
 setup()

@@ -168,7 +168,7 @@ reusing_pids()
 @test "T53 signals do not break pipelines of the shell" {
 	# forks are slow on some machines
 	# shellcheck disable=SC2016 # for the inner shell
-	DO_TIMEOUT=240 run sandboxed as_user dash -c 'i=0
+	DO_TIMEOUT=600 run sandboxed as_user dash -c 'i=0
 		while [ $i -lt 10000 ]; do
 			[ "$(echo a | cat | cat)" = a ] || exit 1
 			i=$((i + 1))
