@@ -101,9 +101,7 @@ ends_well()
 	demonstrated "$BATS_TEST_TMPDIR/out"
 	in_bwrap "$dir" ./run check >"$BATS_TEST_TMPDIR/check" || :
 	cat "$BATS_TEST_TMPDIR/check"
-	# e2e as a whole takes longer here than all else together: by hand
-	ends_well in_bwrap "$dir" env POSTERN_MUST_WORK= CI= \
-		./check unit script kernel program frames core
+	ends_well in_bwrap "$dir" env POSTERN_MUST_WORK= CI= ./check unit core
 	closes_well "$BATS_TEST_TMPDIR/out"
 }
 
@@ -115,7 +113,6 @@ ends_well()
 	cat "$BATS_TEST_TMPDIR/check"
 	# link cannot be had here, and the reason is told
 	grep -Eq '^link: *no' "$BATS_TEST_TMPDIR/check"
-	ends_well in_container "$dir" env POSTERN_MUST_WORK= CI= \
-		./check unit script kernel style program e2e frames
+	ends_well in_container "$dir" env POSTERN_MUST_WORK= CI= ./check unit core
 	closes_well "$BATS_TEST_TMPDIR/out"
 }
