@@ -128,7 +128,7 @@ void flow_tcp_consume(struct flow_table *ft, struct flow_id id, uint32_t n);
 void flow_tcp_shutdown(struct flow_table *ft, struct flow_id id);
 /*
  * Bytes by reference, splice(2), for flows whose bytes nobody here needs to
- * see (flow_tcp_is_plain(); false may become true, never the reverse).
+ * see (flow_tcp_is_plain(); false may become true).
  * flow_tcp_write_from() takes them from a pipe, as flow_tcp_write();
  * flow_tcp_read_into() is peek and consume in one: 0 or -EAGAIN say only that
  * a peek will tell.

@@ -168,12 +168,18 @@ ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
 	               len, held);
 }
 
+/* Nobody here needs to see its bytes. */
+static bool is_plain(const struct flow *f)
+{
+	return f && f->kind == FLOW_TCP && !f->err &&
+	       !(f->flags & FLOW_F_HELD) && !f->host.is_path;
+}
+
 int flow_tcp_hand_over(struct flow_table *ft, struct flow_id id)
 {
 	struct flow *f = flow_get(ft, id);
 
-	if (!f || f->kind != FLOW_TCP || f->err || f->flags & FLOW_F_HELD ||
-	    f->host.is_path || f->host.fd < 0)
+	if (!is_plain(f) || f->host.fd < 0)
 		return -EOPNOTSUPP;
 	return ft->rooms.host->tcp_share(ft->rooms.host_user, &f->host, true);
 }
@@ -189,10 +195,7 @@ void flow_tcp_take_back(struct flow_table *ft, struct flow_id id)
 
 bool flow_tcp_is_plain(struct flow_table *ft, struct flow_id id)
 {
-	struct flow *f = open_flow(ft, id);
-
-	return f && f->kind == FLOW_TCP && !f->err &&
-	       !(f->flags & FLOW_F_HELD) && !f->host.is_path;
+	return is_plain(open_flow(ft, id));
 }
 
 ssize_t flow_tcp_write_from(struct flow_table *ft, struct flow_id id, int pipe,

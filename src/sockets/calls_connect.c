@@ -259,6 +259,10 @@ static int64_t tcp_connect(struct sockets *s, struct call *c, struct sock *sk,
 	case SK_LISTEN:
 	case SK_BACKLOG:
 		return -EISCONN;
+	case SK_DIRECT:
+		if (!direct_connect_again(s, c, sk, &r))
+			return r;
+		__attribute__((fallthrough));
 	case SK_FAILED:
 		r = after_failure(s, c, sk);
 		if (r < 0)
@@ -272,14 +276,6 @@ static int64_t tcp_connect(struct sockets *s, struct call *c, struct sock *sk,
 			sk->err = 0;
 			return r;
 		}
-		break;
-	case SK_DIRECT:
-		r = direct_connect_again(s, c, sk);
-		if (r != CALL_CONTINUE)
-			return r;
-		r = after_failure(s, c, sk);
-		if (r < 0)
-			return r;
 		break;
 	case SK_FREE:
 		return -EBADF;

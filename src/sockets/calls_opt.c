@@ -174,10 +174,6 @@ static int tell_host(struct sockets *s, const struct sock *sk, size_t i)
 
 	if (fd < 0 || (sk->state != SK_RELAY && sk->state != SK_DIRECT))
 		return 0;
-	/* a relayed one has it on always (host/tcp.c) */
-	if (options[i].level == IPPROTO_TCP && options[i].name == TCP_NODELAY &&
-	    v && sk->state == SK_RELAY)
-		return 0;
 	if (options[i].level == IPPROTO_IPV6 && addr_is_ip4(&sk->peer.addr))
 		return 0;
 	if (options[i].level == IPPROTO_IP && !addr_is_ip4(&sk->peer.addr))
@@ -206,24 +202,29 @@ bool option_is_listed(int level, int name)
 	return false;
 }
 
-/* What the socket of the host has itself, and the app may set on it. */
-bool option_is_direct(int level, int name)
+/* The app's end has these itself: no address, nothing judged. */
+static bool is_of_any_socket(int name)
 {
-	switch (level == SOL_SOCKET ? name : -1) {
-	case SO_LINGER:
+	switch (name) {
 	case SO_RCVTIMEO:
 	case SO_SNDTIMEO:
 	case SO_RCVTIMEO_NEW:
 	case SO_SNDTIMEO_NEW:
 	case SO_RCVLOWAT:
 	case SO_PEEK_OFF:
-	case SO_SNDBUF:
-	case SO_RCVBUF:
-	case SO_OOBINLINE:
 		return true;
 	default:
-		break;
+		return false;
 	}
+}
+
+/* What the socket of the host has itself, and the app may set on it. */
+bool option_is_direct(int level, int name)
+{
+	if (level == SOL_SOCKET &&
+	    (is_of_any_socket(name) || name == SO_LINGER || name == SO_SNDBUF ||
+	     name == SO_RCVBUF || name == SO_OOBINLINE))
+		return true;
 	if (level == IPPROTO_TCP &&
 	    (name == TCP_CORK || name == TCP_CONGESTION ||
 	     name == TCP_NOTSENT_LOWAT))
@@ -381,17 +382,11 @@ static int64_t set_socket_level(struct sockets *s, const struct call *c,
 	int rc;
 
 	*handled = true;
+	if (is_of_any_socket(name))
+		return CALL_CONTINUE;
 	switch (name) {
 	case SO_LINGER:
 		return set_linger(s, c, sk);
-	case SO_RCVTIMEO:
-	case SO_SNDTIMEO:
-	case SO_RCVTIMEO_NEW:
-	case SO_SNDTIMEO_NEW:
-	case SO_RCVLOWAT:
-	case SO_PEEK_OFF:
-		/* the app end has them itself; no address, nothing judged */
-		return CALL_CONTINUE;
 	case SO_REUSEADDR:
 	case SO_REUSEPORT:
 	case SO_SNDBUF:
@@ -555,6 +550,8 @@ static int64_t get_socket_level(struct sockets *s, const struct call *c,
 	struct linger l;
 
 	*handled = true;
+	if (is_of_any_socket(name))
+		return CALL_CONTINUE;
 	switch (name) {
 	case SO_TYPE:
 		return put_int(
@@ -583,13 +580,7 @@ static int64_t get_socket_level(struct sockets *s, const struct call *c,
 	case SO_COOKIE:
 	case SO_PEERCRED:
 		return get_identity(s, c, sk);
-	case SO_RCVTIMEO:
-	case SO_SNDTIMEO:
-	case SO_RCVTIMEO_NEW:
-	case SO_SNDTIMEO_NEW:
-	case SO_RCVLOWAT:
 	case SO_SNDLOWAT:
-	case SO_PEEK_OFF:
 		return CALL_CONTINUE;
 	case SO_PRIORITY:
 	case SO_MARK:

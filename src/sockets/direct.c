@@ -70,6 +70,8 @@ int direct_swap(struct sockets *s, const struct call *c, struct sock *sk,
 		return rc;
 	}
 	sk->filler = 0;
+	if (nonblock)
+		sk->flags |= SK_F_NONBLOCK;
 	inside_unbind(s, sk);
 	sk_close_our_end(s, sk);
 	sk_release_app_end(s, sk);
@@ -130,25 +132,29 @@ static int look_at(const struct call *c, const struct sock *sk, int *err)
 	return info.tcpi_state;
 }
 
-int64_t direct_connect_again(struct sockets *s, const struct call *c,
-                             struct sock *sk)
+bool direct_connect_again(struct sockets *s, const struct call *c,
+                          struct sock *sk, int64_t *r)
 {
 	bool told = sk->flags & SK_F_TOLD;
-	int err, state = look_at(c, sk, &err);
+	int err = 0, state = TCP_ESTABLISHED;
 
+	/* one that blocks was connected when it was handed over */
+	if (sk->flags & SK_F_NONBLOCK)
+		state = look_at(c, sk, &err);
+	*r = -EALREADY;
 	if (state == TCP_SYN_SENT)
-		return -EALREADY;
+		return false;
 	sk->flags |= SK_F_TOLD;
 	if (state != TCP_CLOSE)
-		return told ? -EISCONN : 0;
-	if (err || !told)
-		return err ? -err : -ECONNABORTED;
-	/* as one that was refused: calls_connect.c takes it from there */
+		*r = told ? -EISCONN : 0;
+	else
+		*r = err ? -err : -ECONNABORTED;
+	if (state != TCP_CLOSE || err || !told)
+		return false;
 	if (sk->flow.gen)
 		let_go(s, sk, loop_now(s->loop));
-	sk->err = 0;
 	sk->state = SK_FAILED;
-	return CALL_CONTINUE;
+	return true;
 }
 
 /* Is it remembered here, and nowhere else? */

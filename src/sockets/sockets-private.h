@@ -97,7 +97,7 @@ enum sk_flag {
 	SK_F_WATCHED = 1 << 17,    /* our_fd is in the loop */
 	SK_F_LOST = 1 << 18,       /* app_fd was given up while still open */
 	SK_F_MARKED = 1 << 20,     /* listener: the readiness byte is in */
-	SK_F_NONBLOCK = 1 << 19,   /* O_NONBLOCK when app_fd was given up */
+	SK_F_NONBLOCK = 1 << 19,   /* O_NONBLOCK when app_fd was let go */
 	SK_F_MORE = 1 << 21,       /* on the list of unfinished relays */
 	SK_F_URGENT = 1 << 15,     /* an urgent byte was written once */
 	SK_F_NONE_STAYS = 1 << 22, /* no byte in our_fd was sent on yet */
@@ -426,11 +426,11 @@ bool direct_connected(struct sockets *s, struct sock *sk, int64_t now);
 /* direct_refused() - where only another bound or policy may have ended it */
 void direct_refused(struct sockets *s, struct sock *sk);
 /*
- * direct_connect_again() - connect() once more: its answer; CALL_CONTINUE: it
- * had failed and the app knows, a new stand-in may be made
+ * direct_connect_again() - connect() once more: false, and its answer in *r;
+ * or it had failed and the app knows: sk is SK_FAILED as after any refusal
  */
-int64_t direct_connect_again(struct sockets *s, const struct call *c,
-                             struct sock *sk);
+bool direct_connect_again(struct sockets *s, const struct call *c,
+                          struct sock *sk, int64_t *r);
 /* direct_call() - any call but connect() on a socket that is SK_DIRECT */
 int64_t direct_call(struct sockets *s, struct call *c, struct sock *sk);
 

@@ -9,21 +9,11 @@ OPEN=7091 SHUT=7092 ECHO=7093
 setup_file()
 {
 	load lib.bash
+	load servers.bash
 	can_own_namespaces ||
 		{ file_skips "no network namespace can be made here"; return; }
 	rig_up
-	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
-		"$POSTERN_BUILD/tests/programs/churn" "$RIG_DIR/"
-	: >"$RIG_DIR/open.arrivals"
-	: >"$RIG_DIR/shut.arrivals"
-	background open in_net "$RIG_DIR/attack" listen $OPEN \
-		"$RIG_DIR/open.arrivals"
-	background shut in_net "$RIG_DIR/attack" listen $SHUT \
-		"$RIG_DIR/shut.arrivals"
-	background echo in_net "$RIG_DIR/churn" serve $ECHO
-	for port in $OPEN $SHUT $ECHO; do
-		eventually tcp_listens in_net "$port"
-	done
+	attacked_up $OPEN $SHUT $ECHO
 }
 
 teardown_file()
@@ -35,6 +25,7 @@ teardown_file()
 setup()
 {
 	load lib.bash
+	load servers.bash
 	cd "$RIG_DIR" || return
 }
 
@@ -51,11 +42,6 @@ both()
 		[ "$status" -eq 0 ]
 		[[ "$output" == *held* || "$output" == *" 0 errors" ]]
 	done
-}
-
-nobody_came()
-{
-	[ ! -s "$RIG_DIR/shut.arrivals" ]
 }
 
 @test "programs see what they see natively" {
@@ -75,7 +61,7 @@ nobody_came()
 
 @test "what the app has is the host's own socket, and stays filtered" {
 	cat >own.py <<-'PY'
-		import fcntl, os, socket, sys, threading
+		import fcntl, os, select, socket, sys
 		at = (sys.argv[1], int(sys.argv[2]))
 		s = socket.create_connection(at)
 		# an address of the host, not the sandbox's
@@ -91,6 +77,17 @@ nobody_came()
 		for option in ((1, socket.SO_BINDTODEVICE, b"lo"), (1, 36, 5),
 		               (0, 4, b"\x83\x07\x04\xc0\0\2\3\0"), (6, 19, 1)):
 		    assert errno_of(s.setsockopt, *option), option
+		# refused without blocking, then a new connect of the same socket
+		r = socket.socket(); r.setblocking(False)
+		assert r.connect_ex((at[0], 9)) == 115
+		assert select.select([], [r], [], 5)[1]
+		assert r.getsockopt(1, 4) == 111 and r.connect_ex(at) == 103
+		assert r.connect_ex(at) == 115 and r.getblocking() is False
+		assert select.select([], [r], [], 5)[1] and r.connect_ex(at) == 0
+		assert r.connect_ex(at) == 106
+		assert fcntl.fcntl(r, fcntl.F_GETFL) & os.O_NONBLOCK
+		r.sendall(b"new"); select.select([r], [], [], 5)
+		assert r.recv(9) == b"new"
 		s.sendall(b"one"); assert s.recv(3) == b"one"
 		if os.fork() == 0:
 		    s.sendall(b"two"); assert s.recv(3) == b"two"

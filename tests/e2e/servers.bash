@@ -2,6 +2,33 @@
 # SPDX-License-Identifier: Apache-2.0
 # servers.bash - servers and clients that several tests use; after lib.bash
 
+# attacked_up OPEN SHUT ECHO - in `net` two servers that write down who came, in
+# $RIG_DIR/open.arrivals and shut.arrivals, and an echo server; the programs
+# that attack them are in $RIG_DIR
+attacked_up()
+{
+	local port
+
+	install -m 755 "$POSTERN_BUILD/tests/programs/attack" \
+		"$POSTERN_BUILD/tests/programs/churn" \
+		"$POSTERN_BUILD/tests/programs/mortal" "$RIG_DIR/"
+	: >"$RIG_DIR/open.arrivals"
+	: >"$RIG_DIR/shut.arrivals"
+	background open in_net "$RIG_DIR/attack" listen "$1" \
+		"$RIG_DIR/open.arrivals"
+	background shut in_net "$RIG_DIR/attack" listen "$2" \
+		"$RIG_DIR/shut.arrivals"
+	background echo in_net "$RIG_DIR/churn" serve "$3"
+	for port; do
+		eventually tcp_listens in_net "$port"
+	done
+}
+
+nobody_came()
+{
+	[ ! -s "$RIG_DIR/shut.arrivals" ]
+}
+
 # nginx_up LOG-FORMAT - nginx in `net`, its files in $RIG_DIR/nginx; what stands
 # in the http block comes from stdin; LOG-FORMAT: off, or what access.log has
 nginx_up()

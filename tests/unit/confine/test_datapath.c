@@ -216,12 +216,27 @@ static int try_confined(enum confine_profile profile, int (*fn)(void))
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		/* cmocka's handler is the parent's: it would go on from here */
+		(void)signal(SIGSEGV, SIG_DFL);
 		if (confine_datapath(profile, &err))
 			_exit(99);
 		_exit(fn() ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+/* A kernel without the 32-bit entry ends who takes it by SIGSEGV. */
+static bool was_killed(int status, int (*fn)(void))
+{
+	if (!WIFSIGNALED(status))
+		return false;
+#ifdef __x86_64__
+	if (fn == foreign_call && WTERMSIG(status) == SIGSEGV)
+		return true;
+#endif
+	(void)fn;
+	return WTERMSIG(status) == SIGSYS;
 }
 
 static void only_what_is_listed(void **state)
@@ -239,8 +254,7 @@ static void only_what_is_listed(void **state)
 			if (!(attempts[i].profiles & 1u << profiles[p]))
 				continue;
 			status = try_confined(profiles[p], attempts[i].fn);
-			killed = WIFSIGNALED(status) &&
-			         WTERMSIG(status) == SIGSYS;
+			killed = was_killed(status, attempts[i].fn);
 			if (killed != (attempts[i].outcome == KILLED) ||
 			    (!killed && status))
 				fail_msg("%s, profile %d: status %#x",
