@@ -49,6 +49,7 @@ struct cli {
 	const char *log_file, *debug_log, *panic_log;
 	bool log_json, debug_log_json;
 	bool host_settings_check, host_settings_must;
+	bool host_uds_given;      /* -host-uds=... */
 	const char *platform;     /* -platform=..., NULL */
 	const char *moved_volume; /* -volume of two different places, NULL */
 	bool packet_write;        /* -allow-packet-socket-write */

@@ -251,6 +251,8 @@ static int settle(struct cli *c, struct error *err)
 	if (rc == 0)
 		rc = check_packets(c, err);
 	if (rc == 0)
+		rc = runsc_settle_uds(c, relaxed, sizeof(relaxed), err);
+	if (rc == 0)
 		rc = cli_settle_doors(c, err);
 	if (rc == 0)
 		rc = logs_open(c, err);

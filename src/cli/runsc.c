@@ -95,11 +95,19 @@ static int act_packet_write(struct cli *c, const char *value, struct error *err)
 	return 0;
 }
 
-static int act_nothing(struct cli *c, const char *value, struct error *err)
+static const char *const host_uds_words[] = {[HOST_UDS_ALL] = "all",
+                                             [HOST_UDS_NONE] = "none",
+                                             [HOST_UDS_OPEN] = "open",
+                                             [HOST_UDS_CREATE] = "create"};
+
+static int act_host_uds(struct cli *c, const char *value, struct error *err)
 {
-	(void)c;
-	(void)value;
 	(void)err;
+	c->config.host_uds = HOST_UDS_NONE; /* "", as runsc takes it */
+	for (size_t i = 0; i < ARRAY_SIZE(host_uds_words); i++)
+		if (!strcmp(value, host_uds_words[i]))
+			c->config.host_uds = (enum host_uds)i;
+	c->host_uds_given = true;
 	return 0;
 }
 
@@ -152,11 +160,11 @@ const struct option runsc_options[] = {
 	IGNORED_BOOL("mount-cgroup-v2"),
 	IGNORED_BOOL("cpu-num-from-quota"),
 
-	CHOICE("host-uds", "|none|open|create|all",
-               "only all: path sockets of the host can be reached",
-               HONOUR("all", act_nothing),
-               REFUSE(ANY, "unix sockets that the host's file system shows "
-                           "stay within reach; write -host-uds=all")),
+	/* an option of do's as well: it is of use without the rest */
+	ROW("host-uds", OPTION_VALUE, OPTION_GLOBAL | OPTION_DO, RUNSC_CHOICE,
+            "|none|open|create|all",
+            "which path sockets CMD may connect to and make",
+            HONOUR(ANY, act_host_uds)),
 	CHOICE("host-fifo", "none|open", "only open: FIFOs are the host's",
                ACCEPT("open"),
                REFUSE("none", "FIFOs that the host's file system shows stay "
@@ -384,6 +392,41 @@ int runsc_refusals(struct cli *c, char *relaxed, size_t len, struct error *err)
 			            len, err);
 	}
 	return rc;
+}
+
+/* Only where calls are answered by us can path sockets be told apart. */
+int runsc_settle_uds(struct cli *c, char *relaxed, size_t len,
+                     struct error *err)
+{
+	struct sandbox_config *k = &c->config;
+	const char *why = NULL, *word;
+
+	if (k->nallow_unix && !c->host_uds_given)
+		k->host_uds = HOST_UDS_CREATE;
+	if (k->nallow_unix &&
+	    (k->host_uds == HOST_UDS_ALL || k->host_uds == HOST_UDS_OPEN))
+		return error_set(err, -EINVAL,
+		                 "--allow-unix says what else may be reached, "
+		                 "but with -host-uds=all or open everything "
+		                 "may; write -host-uds=create");
+	if (k->host_uds == HOST_UDS_ALL)
+		return 0;
+	if (k->network != NETWORK_SANDBOX_PASSTHROUGH)
+		why = "nobody answers its calls; write -host-uds=all";
+	else if (k->frontend == FRONTEND_LINK)
+		why = "--frontend=link answers no calls; write "
+		      "--frontend=sockets, or -host-uds=all";
+	if (!why) {
+		k->frontend = FRONTEND_SOCKETS;
+		k->frontend_forced = true;
+		return 0;
+	}
+	word = host_uds_words[k->host_uds];
+	k->host_uds = HOST_UDS_ALL;
+	if (k->nallow_unix)
+		return refuse(c, "-allow-unix", k->allow_unix[0], why, relaxed,
+		              len, err);
+	return refuse(c, "host-uds", word, why, relaxed, len, err);
 }
 
 int runsc_apply(struct cli *c, struct error *err)

@@ -19,6 +19,13 @@ _must_check_ int runsc_check_value(const struct option *o, const char *value,
  */
 _must_check_ int runsc_refusals(struct cli *c, char *relaxed, size_t len,
                                 struct error *err);
+/*
+ * runsc_settle_uds() - after runsc_apply(): may -host-uds and --allow-unix be
+ * had with the other options? Picks the frontend they need. As
+ * runsc_refusals(); -EINVAL where they contradict each other.
+ */
+_must_check_ int runsc_settle_uds(struct cli *c, char *relaxed, size_t len,
+                                  struct error *err);
 /* runsc_apply() - acts on what is honoured. */
 _must_check_ int runsc_apply(struct cli *c, struct error *err);
 /* runsc_tell() - says what is deprecated, and under --debug what has no

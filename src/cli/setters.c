@@ -72,6 +72,25 @@ int set_interfaces(struct cli *c, const struct option *o, const char *value,
 	return 0;
 }
 
+int set_allow_unix(struct cli *c, const struct option *o, const char *value,
+                   struct error *err)
+{
+	struct sandbox_config *k = &c->config;
+
+	(void)o;
+	if (*value != '/')
+		return error_set(err, -EINVAL,
+		                 "--allow-unix %s: write the whole path, "
+		                 "/...",
+		                 value);
+	if (k->nallow_unix == ARRAY_SIZE(k->allow_unix))
+		return error_set(err, -E2BIG,
+		                 "--allow-unix: no more than %d of them",
+		                 CONFIG_UNIX_MAX);
+	k->allow_unix[k->nallow_unix++] = value;
+	return 0;
+}
+
 int set_require(struct cli *c, const struct option *o, const char *value,
                 struct error *err)
 {

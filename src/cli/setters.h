@@ -9,6 +9,7 @@ typedef int option_setter(struct cli *c, const struct option *o,
                           const char *value, struct error *err);
 
 option_setter set_network, set_frontend, set_link, set_sockets, set_interfaces;
+option_setter set_allow_unix;
 option_setter set_require;
 option_setter set_allow, set_deny, set_policy, set_offline;
 option_setter set_dns, set_dns_deny, set_tls_names, set_dns_search,

@@ -71,6 +71,20 @@ static void judge_netlink(struct bpf *b, bool all, uint32_t allow)
 	bpf_when_end(b, rule);
 }
 
+static void judge_unix(struct bpf *b, bool datagrams)
+{
+	unsigned int rule = bpf_when_equal(b, AF_UNIX);
+
+	if (!datagrams) {
+		bpf_arg(b, 1, ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC));
+		bpf_if_equal(b, SOCK_STREAM, SECCOMP_RET_ALLOW);
+		bpf_if_equal(b, SOCK_SEQPACKET, SECCOMP_RET_ALLOW);
+		bpf_return(b, REFUSE_(EACCES));
+	}
+	bpf_return(b, SECCOMP_RET_ALLOW);
+	bpf_when_end(b, rule);
+}
+
 /* inet, netlink: the actions for the sockets that are let through. */
 static void judge_sockets(struct bpf *b, const struct app_filter *opts,
                           uint32_t inet, uint32_t netlink)
@@ -78,7 +92,7 @@ static void judge_sockets(struct bpf *b, const struct app_filter *opts,
 	unsigned int rule = bpf_call_begin(b, __NR_socket);
 
 	bpf_arg(b, 0, UINT32_MAX);
-	bpf_if_equal(b, AF_UNIX, SECCOMP_RET_ALLOW);
+	judge_unix(b, !opts->no_unix_datagrams);
 	judge_internet(b, AF_INET, opts->raw_sockets, inet);
 	bpf_arg(b, 0, UINT32_MAX);
 	judge_internet(b, AF_INET6, opts->raw_sockets, inet);
@@ -92,7 +106,7 @@ static void judge_sockets(struct bpf *b, const struct app_filter *opts,
 
 	rule = bpf_call_begin(b, __NR_socketpair);
 	bpf_arg(b, 0, UINT32_MAX);
-	bpf_if_equal(b, AF_UNIX, SECCOMP_RET_ALLOW);
+	judge_unix(b, !opts->no_unix_datagrams);
 	bpf_return(b, REFUSE_(EAFNOSUPPORT));
 	bpf_call_end(b, rule);
 }

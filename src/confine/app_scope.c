@@ -20,16 +20,20 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
+bool confine_can_scope(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0UL,
+	               RULESET_VERSION) >= ABI_WITH_SCOPES;
+}
+
 int confine_app_scope(bool no_tcp, struct error *err)
 {
 	const struct ruleset attr = {.net = no_tcp ? BIND_TCP | CONNECT_TCP : 0,
 	                             .scoped = SCOPE_ABSTRACT_UNIX_SOCKET |
 	                                       SCOPE_SIGNAL};
 	_auto_close_ int fd = -1;
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL,
-	                   RULESET_VERSION);
 
-	if (abi < ABI_WITH_SCOPES)
+	if (!confine_can_scope())
 		return -EOPNOTSUPP;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, -errno, "cannot set no_new_privs: ");

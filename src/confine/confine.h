@@ -30,6 +30,8 @@ struct app_filter {
 	                       protocol open (--map-root with net-raw) */
 	bool wait_killable; /* notify: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	                       (Linux 5.19) */
+	bool no_unix_datagrams; /* notify: of AF_UNIX only streams and packets,
+	                           whose messages carry no address */
 	bool keep_dumpable; /* notify: prctl(PR_SET_DUMPABLE, 0) answers 0 and
 	                       does nothing; a supervisor in the same user
 	                       namespace could not look at CMD any more */
@@ -51,5 +53,7 @@ _must_check_ int confine_app_notify(const struct app_filter *opts,
  * kernel has none of it.
  */
 _must_check_ int confine_app_scope(bool no_tcp, struct error *err);
+/* confine_can_scope() - can it be had here? */
+bool confine_can_scope(void);
 
 #endif

@@ -190,6 +190,22 @@ void denied_tell_fronting(struct flow_table *ft,
 	say_denied(ft, what, reason, a, who, remedy);
 }
 
+void flow_tell_denied_path(struct flow_table *ft, const char *path,
+                           const struct frontend_who *who, int64_t now)
+{
+	static const struct policy_answer none = {0};
+	char key[512 + sizeof(who->name)], what[400], remedy[400];
+	/* of a longer one the end tells which it is */
+	size_t len = strlen(path), skip = len > 380 ? len - 380 : 0;
+
+	snprintf(what, sizeof(what), "unix:%s", path + skip);
+	snprintf(key, 512, "%s", what);
+	if (!is_news_of(ft, key, strlen(key), who) || !may_say(ft, now))
+		return;
+	snprintf(remedy, sizeof(remedy), "--allow-unix %s", path + skip);
+	say_denied(ft, what, "a path socket of the host", &none, who, remedy);
+}
+
 void denied_tell_name(struct flow_table *ft, const char *name,
                       const struct addr *addr, const struct policy_answer *a,
                       const struct frontend_who *who, int64_t now)

@@ -407,6 +407,10 @@ struct flow_info {
  */
 bool flow_list_next(struct flow_table *ft, uint64_t *cursor, size_t *looks,
                     int64_t now, struct flow_info *out);
+/* flow_tell_denied_path() - a line: the AF_UNIX socket at path is not to be
+ * reached; who: NULL, or who asked. Once a path and program, bounded */
+void flow_tell_denied_path(struct flow_table *ft, const char *path,
+                           const struct frontend_who *who, int64_t now);
 /* flow_say_rest() - the denials that were held back are told as a number now */
 void flow_say_rest(struct flow_table *ft, int64_t now);
 /* flow_log_end() - the run is over: what is open is logged as closed now */

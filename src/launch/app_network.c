@@ -81,10 +81,11 @@ static int open_veth(const struct app_side *a, struct frame_port *port,
  * with it. Inside another postern only the second is to be had: its filter
  * leaves no sock_diag.
  */
-static int send_network(const struct app_side *a, struct error *err)
+int app_network_tell(const struct app_side *a, struct error *err)
 {
 	_auto_close_ int fd = sock_diag_open();
-	int index = (int)if_nametoindex(a->ifc.ifname), rc;
+	int index = a->frame_port ? (int)if_nametoindex(a->ifc.ifname) : 0;
+	int rc;
 
 	if (fd < 0) {
 		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -128,7 +129,7 @@ int app_network_port(const struct app_side *a, struct error *err)
 	                  NULL, 0, port.fd);
 	frame_port_close(&port);
 	return rc ? error_set(err, rc, "cannot hand over the frame port: ")
-	          : send_network(a, err);
+	          : app_network_tell(a, err);
 }
 
 int app_network_configure(const struct app_side *a, struct error *err)

@@ -15,6 +15,9 @@ _must_check_ int app_network_port(const struct app_side *a, struct error *err);
 /* app_network_configure() - sysctls, loopback, and the interface if any */
 _must_check_ int app_network_configure(const struct app_side *a,
                                        struct error *err);
+/* app_network_tell() - a socket of the app's network, sock_diag if it can be
+ * had, sent to the monitor */
+_must_check_ int app_network_tell(const struct app_side *a, struct error *err);
 /*
  * app_network_resolvers() - a UDP and a TCP socket on port 53 of each
  * loopback address that the host's resolv.conf names, sent to the monitor.

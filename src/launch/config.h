@@ -17,7 +17,10 @@ enum frontend_choice { FRONTEND_AUTO, FRONTEND_LINK, FRONTEND_SOCKETS };
 enum link_choice { LINK_AUTO, LINK_TAP, LINK_VETH };
 enum control_choice { CONTROL_AUTO, CONTROL_OFF, CONTROL_REQUIRED };
 enum tls_names { TLS_NAMES_DNS, TLS_NAMES_STRICT, TLS_NAMES_OFF };
+/* -host-uds: open, path sockets of others may be connected to; create, the
+ * app may bind its own, and connect to those */
 enum host_uds { HOST_UDS_ALL, HOST_UDS_NONE, HOST_UDS_OPEN, HOST_UDS_CREATE };
+#define CONFIG_UNIX_MAX 32
 
 struct id_map_entry {
 	uint32_t inside, outside, count;
@@ -93,6 +96,9 @@ struct sandbox_config {
 	bool sockets_direct;
 	bool lo_only; /* --interfaces=lo */
 	enum host_uds host_uds;
+	/* --allow-unix: within reach all the same */
+	const char *allow_unix[CONFIG_UNIX_MAX];
+	size_t nallow_unix;
 	bool net_raw;        /* keep CAP_NET_RAW inside (with --map-root) */
 	bool platform_given; /* one line: no application kernel */
 	bool gso_off;        /* -gso=false */

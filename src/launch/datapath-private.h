@@ -64,6 +64,8 @@ _must_check_ int datapath_doors_build(struct datapath *dp, struct error *err);
 void datapath_doors_free(struct datapath *dp);
 /* flow_rooms.door_open() */
 int datapath_door_open(void *user, uint32_t door, struct flow_id id);
+/* datapath_paths.c: asks the process of unix_paths.h, where there is one */
+_must_check_ int datapath_paths_build(struct datapath *dp, struct error *err);
 /* The rooms, made in this order; the second once MSG_START has come. */
 _must_check_ int datapath_build_resolver(struct datapath *dp,
                                          struct error *err);

@@ -345,6 +345,8 @@ static void teardown(struct datapath *dp)
 		frame_port_close(&dp->port);
 	loop_free(dp->loop);
 	fd_close(&dp->monitor_fd);
+	if (dp->args->paths_fd >= 0)
+		close(dp->args->paths_fd);
 	fd_close(&dp->app_network);
 	sockets_handover_close(&dp->handover);
 	free(dp);
@@ -364,6 +366,10 @@ static int start_app(struct datapath *dp, struct error *err)
 		return rc;
 	/* in namespaces of ours CMD can always be looked at */
 	dp->handover.filter.keep_dumpable = !app->namespaces;
+	/* by its messages a datagram socket reaches any name */
+	dp->handover.filter.no_unix_datagrams =
+		dp->config->host_uds != HOST_UDS_ALL ||
+		(!app->namespaces && !confine_can_scope());
 	dp->handover.no_tcp = dp->config->sockets_direct;
 	app->install_filter = sockets_install_filter;
 	app->user = &dp->handover;

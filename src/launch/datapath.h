@@ -17,6 +17,8 @@ struct datapath_args {
 	unsigned int prefix4, prefix6, mtu;
 	struct addr resolver_aliases[4]; /* from the app's resolv.conf */
 	size_t nresolver_aliases;
+	int paths_fd; /* sockets: to the process of unix_paths.h, owned, or -1
+	               */
 	/*
 	 * sockets: the app's side, which the datapath has to start with
 	 * app_side_start() (it must be an ancestor of CMD) before it closes

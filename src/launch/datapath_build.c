@@ -423,9 +423,13 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		.nresolver_aliases = a->nresolver_aliases,
 		.lo_only = dp->config->lo_only,
 		.direct = dp->config->sockets_direct,
-		.no_unix_paths = dp->config->host_uds == HOST_UDS_NONE ||
-	                         dp->config->host_uds == HOST_UDS_CREATE,
+		.own_network = a->app->namespaces,
+		.unix_rules = dp->config->host_uds != HOST_UDS_ALL,
+		.no_unix_bind = dp->config->host_uds == HOST_UDS_NONE ||
+	                        dp->config->host_uds == HOST_UDS_OPEN,
 	};
+
+	int rc;
 
 	if (!a->app->namespaces)
 		sc.control_root = a->app->control_root;
@@ -436,6 +440,9 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for %zu sockets",
 		                 flows);
 	sockets_set_who(dp->sockets, on_ask_thread, dp);
+	rc = datapath_paths_build(dp, err);
+	if (rc)
+		return rc;
 	member.user = dp->sockets;
 	loop_member_add(dp->loop, &member);
 	return 0;

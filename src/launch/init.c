@@ -103,6 +103,8 @@ static int cmd_set_up(const struct app_side *a, int sock, struct error *err)
 	if (sync_send(sock, SYNC_NETWORK))
 		return error_set(err, -EPIPE, "init is gone");
 	rc = app_network_configure(a, err);
+	if (!rc && a->unix_diag)
+		rc = app_network_tell(a, err);
 	if (!rc && a->frame_port)
 		rc = app_network_doors(a, err);
 	if (rc)

@@ -24,7 +24,7 @@ struct app_side {
 	int monitor_fd;    /* the app side's end of its message pair, owned by
 	                      whoever starts it */
 	int exec_fd;       /* the spawner's end of its pair; -1: none */
-	int not_ours[10];  /* descriptors of the monitor and the datapath that
+	int not_ours[12];  /* descriptors of the monitor and the datapath that
 	                     the app's side must not hold open; -1: none */
 	sigset_t mask;     /* signals blocked when postern was started */
 	pid_t launched_as; /* postern's own pid */
@@ -35,6 +35,8 @@ struct app_side {
 	struct ifconfig ifc; /* ifname "": loopback only */
 	char congestion[16]; /* the host's congestion control, or "" */
 
+	bool unix_diag; /* sockets: send a sock_diag socket as MSG_APP_NETWORK
+	                 */
 	/* the directory of control sockets, to be hidden; NULL: none */
 	const char *control_root;
 	/* the app's resolv.conf; NULL: leave the host's */
@@ -55,7 +57,7 @@ struct app_side {
  * monitor_fd's other end, in this order:
  *
  *   MSG_FRAME_PORT      link: the port; one
- *   MSG_APP_NETWORK     link: one
+ *   MSG_APP_NETWORK     link: one; sockets: one with unix_diag
  *   MSG_RESOLVER_SOCKET link: none or several
  *   MSG_APP_READY       waits for MSG_START; one fd: CMD's pidfd
  *   MSG_APP_STOPPED     any number, once it runs

@@ -22,7 +22,7 @@ enum message_kind {
 	MSG_APP_NETWORK,     /* link: a socket of the app's namespace, which
 	                        lives on while it is open; a = 0 just that, else
 	                        sock_diag (link/sock_diag.h), and the index of
-	                        the interface there */
+	                        the interface there. sockets: sock_diag */
 	MSG_DOOR,            /* link: a socket in the app's namespace, where a
 	                        door has a face; a = DOOR_FACE() of
 	                        launch/door.h */

@@ -28,6 +28,8 @@ struct monitor {
 	int cmd;                   /* pidfd */
 	int exec_fd;               /* to the spawner; -1: there is none */
 	pid_t init, datapath;      /* -1: none, or reaped */
+	pid_t paths;               /* unix_paths.h; -1: none */
+	int paths_fd;              /* the datapath's end; -1: given, or none */
 	struct reap_list others;   /* children from before, and not ours */
 	struct who who;
 	unsigned int lines_due; /* MSG_TOLD that are still to come */

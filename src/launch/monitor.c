@@ -107,6 +107,7 @@ static void end(struct monitor *m, bool well)
 		m->datapath = -1;
 	}
 	end_process(&m->datapath);
+	end_process(&m->paths);
 	if (m->subreaper)
 		reap_descendants(&m->others);
 	fd_close(&m->signal_fd);
@@ -114,6 +115,7 @@ static void end(struct monitor *m, bool well)
 	fd_close(&m->datapath_fd);
 	fd_close(&m->app_end);
 	fd_close(&m->datapath_end);
+	fd_close(&m->paths_fd);
 	fd_close(&m->cmd);
 	fd_close(&m->exec_fd);
 	fd_close(&m->plan.app.exec_fd);
@@ -154,7 +156,7 @@ static enum monitor_result run(const struct sandbox_config *config,
 	m->signal_fd = m->app_fd = m->datapath_fd = -1;
 	m->app_end = m->datapath_end = m->cmd = m->exec_fd = -1;
 	m->plan.app.exec_fd = -1;
-	m->init = m->datapath = -1;
+	m->init = m->datapath = m->paths = m->paths_fd = -1;
 	descriptors_inherited(&m->inherited);
 	terminal_remember(&m->terminal);
 	rc = set_up(m, err);
@@ -165,6 +167,9 @@ static enum monitor_result run(const struct sandbox_config *config,
 	m->plan.app.namespaces = namespaces;
 	m->plan.app.ids.user_ns &= namespaces;
 	m->plan.app.pid_ns = pid_ns;
+	/* which path sockets are the app's own? */
+	m->plan.app.unix_diag = plan == MONITOR_SOCKETS && namespaces &&
+	                        config->host_uds == HOST_UDS_CREATE;
 	/* where no pid namespace holds them, CMD's orphans come here */
 	if (!pid_ns || plan == MONITOR_SOCKETS) {
 		reap_list_children(&m->others);

@@ -4,8 +4,10 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "confine/confine.h"
 #include "launch/datapath.h"
 #include "launch/init.h"
+#include "launch/unix_paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +21,9 @@ void datapath_detach(const struct datapath_args *args, const int *keep,
 	const struct sandbox_config *c = args->config;
 	int all[16] = {args->monitor_fd, args->route_fd,    c->pcap_fd,
 	               c->log_fd,        c->debug_log_fd,   c->panic_log_fd,
-	               c->flow_log_fd,   c->flow_memory_fd, c->flow_done_fd};
-	size_t n = 9;
+	               c->flow_log_fd,   c->flow_memory_fd, c->flow_done_fd,
+	               args->paths_fd};
+	size_t n = 10;
 
 	for (size_t i = 0; i < nkeep && n < ARRAY_SIZE(all); i++)
 		all[n++] = keep[i];
@@ -34,6 +37,7 @@ static int start_datapath(struct monitor *m, struct error *err)
 	pid_t pid;
 
 	m->plan.datapath.monitor_fd = m->datapath_end;
+	m->plan.datapath.paths_fd = m->paths_fd;
 	if (m->kind == MONITOR_SOCKETS)
 		m->plan.datapath.app = &m->plan.app;
 	pid = fork();
@@ -49,6 +53,7 @@ static int start_datapath(struct monitor *m, struct error *err)
 	}
 	m->datapath = pid;
 	fd_close(&m->datapath_end);
+	fd_close(&m->paths_fd);
 	return 0;
 }
 
@@ -62,7 +67,8 @@ static void disown(struct monitor *m)
 	fd[2] = m->datapath_fd;
 	fd[3] = m->datapath_end;
 	fd[4] = m->exec_fd;
-	for (size_t i = 5 + monitor_control_fds(m, fd + 5);
+	fd[5] = m->paths_fd;
+	for (size_t i = 6 + monitor_control_fds(m, fd + 6);
 	     i < ARRAY_SIZE(m->plan.app.not_ours); i++)
 		fd[i] = -1;
 }
@@ -122,6 +128,22 @@ static int open_exec(struct monitor *m, struct error *err)
 	return 0;
 }
 
+/* Who finds paths for the supervisor, where it has to connect to them. */
+static int start_paths(struct monitor *m, struct error *err)
+{
+	const struct app_side *app = &m->plan.app;
+	const struct unix_paths_start s = {
+		.config = m->config,
+		.control_root = app->control_root,
+	};
+
+	if (m->config->host_uds == HOST_UDS_ALL &&
+	    (app->namespaces || confine_can_scope()))
+		return 0;
+	m->paths = unix_paths_start(&s, &m->paths_fd, err);
+	return m->paths < 0 ? (int)m->paths : 0;
+}
+
 int monitor_start(struct monitor *m, struct error *err)
 {
 	int rc = open_pair(&m->app_fd, &m->app_end, err);
@@ -141,6 +163,10 @@ int monitor_start(struct monitor *m, struct error *err)
 	if (rc)
 		return rc;
 	m->plan.app.monitor_fd = m->app_end;
+	if (m->kind == MONITOR_SOCKETS)
+		rc = start_paths(m, err);
+	if (rc)
+		return rc;
 	disown(m);
 	rc = start_datapath(m, err);
 	/* under sockets the datapath has it now */

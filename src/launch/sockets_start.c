@@ -77,6 +77,26 @@ static int helper_done(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPIPE;
 }
 
+/* CMD must not have from elsewhere what the filter keeps it from making. */
+static int check_datagrams(struct error *err)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		int domain, type;
+		socklen_t len = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+		    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+			continue;
+		if (domain == AF_UNIX && type == SOCK_DGRAM)
+			return error_set(err, -EPERM,
+			                 "descriptor %d is an AF_UNIX datagram "
+			                 "socket, by which CMD could reach "
+			                 "any name; put a pipe in between",
+			                 fd);
+	}
+	return 0;
+}
+
 int sockets_install_filter(void *user, struct error *err)
 {
 	struct sockets_handover *h = user;
@@ -84,6 +104,8 @@ int sockets_install_filter(void *user, struct error *err)
 	int fds[2], rc;
 	pid_t pid;
 
+	if (h->filter.no_unix_datagrams && check_datagrams(err))
+		return err->code;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot make a pipe: ");
 	rc = confine_app_scope(h->no_tcp, err);

@@ -27,6 +27,7 @@ enum loop_kind {
 	LOOP_ROUTE,       /* host: rtnetlink, own addresses */
 	LOOP_SIGNAL,      /* signalfd */
 	LOOP_CHILD,       /* pidfd or wait */
+	LOOP_PATHS,       /* launch: found paths of AF_UNIX sockets */
 	LOOP_KINDS
 };
 

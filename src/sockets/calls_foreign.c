@@ -5,10 +5,11 @@
  * no network socket is inherited), so what the kernel is let to do here can
  * not reach a network whatever is changed between our look and its own. Two
  * things are kept shut: abstract names of the host, by the kernel (Landlock
- * scope, or a network namespace) and where it cannot, by refusing; and the
- * host's resolver daemons, at which names would pass our resolver by. These
- * are judged by what the path names; where mounts are ours they are hidden
- * as well.
+ * scope, or a network namespace), and the host's resolver daemons, at which
+ * names would pass our resolver by. These are judged by what the path names;
+ * where mounts are ours they are hidden as well.
+ *
+ * Where more than that is kept shut, or the kernel keeps nothing: calls_unix.c.
  */
 #include "sockets/sockets-private.h"
 
@@ -36,8 +37,6 @@ static int judge_path(const struct sockets *s, const char *path)
 {
 	const char *control = s->config.control_root;
 
-	if (s->config.no_unix_paths)
-		return -EACCES;
 	if (control && !strncmp(path, control, strlen(control)) &&
 	    path[strlen(control)] == '/')
 		return -EACCES;
@@ -58,8 +57,6 @@ static int judge_name(const struct sockets *s,
 		return 0; /* takes a datagram socket's peer away */
 	if (ss->ss_family != AF_UNIX || len > (int)sizeof(struct sockaddr_un))
 		return -EINVAL; /* as AF_UNIX says it */
-	if (!s->unix_kept)
-		return -EACCES;
 	memcpy(path, (const char *)ss + PATH_AT, (size_t)len - PATH_AT);
 	return path[0] ? judge_path(s, path) : 0;
 }
@@ -103,6 +100,14 @@ int64_t call_foreign(struct sockets *s, struct call *c)
 {
 	int rc = 0;
 
+	if (unix_is_judged(s)) {
+		if (c->nr == SYS_connect)
+			return call_unix_connect(s, c);
+		if (c->nr == SYS_bind)
+			return call_unix_bind(s, c);
+		/* not of a datagram socket, so without a name */
+		return CALL_CONTINUE;
+	}
 	switch (c->nr) {
 	case SYS_connect:
 		rc = judge_at(s, c, c->args[1], (int)c->args[2]);

@@ -397,17 +397,24 @@ bool sk_give_up(struct sockets *s, struct sock *sk)
 }
 
 /* #syscalls pidfd_open pidfd_getfd */
-int sk_fetch(const struct sock *sk, uint32_t tid, int fd)
+int fd_fetch(uint32_t tid, int fd)
 {
 	_auto_close_ int pidfd = (int)syscall(SYS_pidfd_open, tid, 0);
-	_auto_close_ int got = -1;
-	struct stat st;
+	int got;
 
 	if (pidfd < 0) /* not the leader: a thread, from 6.9 on */
 		pidfd = (int)syscall(SYS_pidfd_open, tid, O_EXCL);
 	if (pidfd < 0)
 		return -EPERM;
 	got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	return got < 0 ? -EPERM : got;
+}
+
+int sk_fetch(const struct sock *sk, uint32_t tid, int fd)
+{
+	_auto_close_ int got = fd_fetch(tid, fd);
+	struct stat st;
+
 	if (got < 0 || fstat(got, &st) < 0 || st.st_ino != sk->ino)
 		return -EPERM;
 	return fd_take(&got);

@@ -346,8 +346,7 @@ int64_t call_dispatch(struct sockets *s, struct call *c, int64_t now)
 	 * known, but all its sockets are AF_UNIX, whose messages lead to no
 	 * resolver; with connect() we cannot be so sure.
 	 */
-	if (rc == -EPERM && s->unix_kept && !s->config.no_unix_paths &&
-	    (c->nr == SYS_sendmsg || c->nr == SYS_sendmmsg))
+	if (rc == -EPERM && (c->nr == SYS_sendmsg || c->nr == SYS_sendmmsg))
 		return CALL_CONTINUE;
 	if (carries_address(c->nr))
 		return rc < 0 ? rc : call_foreign(s, c);

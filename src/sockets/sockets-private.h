@@ -211,6 +211,17 @@ struct chunk {
 	uint8_t data[CHUNK_BYTES];
 };
 
+#define UNIX_CALLS 64
+
+/* struct unix_call - an AF_UNIX connect() that waits for us (calls_unix.c) */
+struct unix_call {
+	struct call call;
+	uint32_t gen;
+	bool used, cloexec, nonblock;
+	int type, file;            /* -1: not found yet */
+	int64_t again_at, wait_ns; /* of a full queue */
+};
+
 struct sockets {
 	struct sockets_config config;
 	struct loop *loop;
@@ -220,7 +231,12 @@ struct sockets {
 	int notify_fd;
 	int (*ask)(void *user, uint64_t token, uint32_t tid); /* or NULL */
 	void *ask_user;
-	bool ended; /* the listener's last task is gone */
+	int (*find_path)(void *user, uint64_t token, uint32_t tid, int fd,
+	                 bool describe, const char *path); /* or NULL */
+	void *find_user;
+	struct unix_call unix_calls[UNIX_CALLS];
+	uint32_t nunix_calls; /* that are used */
+	bool ended;           /* the listener's last task is gone */
 	bool unix_kept;
 	bool can_getfd; /* pidfd_getfd() works here: sk_regain() will */
 
@@ -290,6 +306,7 @@ static inline uint64_t sk_ref(const struct sockets *s, const struct sock *sk)
 	return (uint64_t)sk->gen << 32 | sk_index(s, sk);
 }
 /* who.c: for people and the log; what /proc says of the thread */
+bool who_of_thread(uint32_t tid, struct frontend_who *who);
 bool sk_who(void *user, uint64_t ref, struct frontend_who *who);
 int sk_who_ask(void *user, uint64_t ref, uint8_t proto, const struct tuple *t,
                uint64_t token);
@@ -311,6 +328,8 @@ bool sk_is_seen(const struct sock *sk);
  * suspicion: a daemon's parent is gone, but its child has not called us yet.
  */
 bool sk_give_up(struct sockets *s, struct sock *sk);
+/* fd_fetch() - a duplicate of any descriptor of thread tid, or -EPERM */
+_must_check_ int fd_fetch(uint32_t tid, int fd);
 /* sk_fetch() - a duplicate of sk's descriptor in the app, or -EPERM */
 _must_check_ int sk_fetch(const struct sock *sk, uint32_t tid, int fd);
 /* sk_regain() - a new duplicate from the caller's descriptor, if allowed */
@@ -500,6 +519,16 @@ int64_t option_put(struct sockets *s, const struct call *c, const void *v,
                    size_t size);
 /* A call with an address on a socket that is not ours. */
 int64_t call_foreign(struct sockets *s, struct call *c);
+
+/* --- calls_unix.c --------------------------------------------------------- */
+/* unix_is_judged() - AF_UNIX calls with names are done here, or refused */
+bool unix_is_judged(const struct sockets *s);
+void unix_init(struct sockets *s);
+void unix_fini(struct sockets *s);
+int64_t unix_deadline(const struct sockets *s);
+void unix_run(struct sockets *s, int64_t now);
+int64_t call_unix_connect(struct sockets *s, struct call *c);
+int64_t call_unix_bind(struct sockets *s, struct call *c);
 
 /* socket address of the app's family for an endpoint */
 socklen_t sk_sockaddr(const struct sock *sk, const struct endpoint *e,

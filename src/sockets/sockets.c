@@ -320,6 +320,7 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	s->pairs_at = ORPHANS_MAX;
 	s->can_getfd = try_getfd();
 	bulk_init(s);
+	unix_init(s);
 	wheel_init(&s->wheel, loop_now(loop));
 	if (fdtable_init(s) < 0 || alloc_pools(s) < 0 ||
 	    alloc_notification(s) < 0) {
@@ -336,6 +337,7 @@ void sockets_free(struct sockets *s)
 	if (s->held)
 		fdtable_fini(s);
 	bulk_fini(s);
+	unix_fini(s);
 	if (s->notify_fd >= 0)
 		close(s->notify_fd);
 	free(s->held);
@@ -379,6 +381,15 @@ void sockets_set_who(struct sockets *s,
 	s->ask_user = user;
 }
 
+void sockets_set_find_path(struct sockets *s,
+                           int (*find)(void *user, uint64_t token, uint32_t tid,
+                                       int fd, bool describe, const char *path),
+                           void *user)
+{
+	s->find_path = find;
+	s->find_user = user;
+}
+
 int64_t sockets_deadline(void *user)
 {
 	struct sockets *s = user;
@@ -386,7 +397,8 @@ int64_t sockets_deadline(void *user)
 	/* what flow reset at the end of the turn closes in the next one */
 	if (s->more_head != SK_NONE || s->ndeferred)
 		return 0;
-	return MIN(MIN(wheel_next(&s->wheel), inward_deadline(s)),
+	return MIN(MIN(MIN(wheel_next(&s->wheel), inward_deadline(s)),
+	               unix_deadline(s)),
 	           s->nqueued ? s->look_at : TIME_NEVER);
 }
 
@@ -398,6 +410,7 @@ void sockets_run(void *user, int64_t now)
 	held_run(s, now);
 	listeners_run(s, now);
 	inward_run(s, now);
+	unix_run(s, now);
 }
 
 void sockets_turn_end(void *user, int64_t now)

@@ -18,12 +18,14 @@ struct sockets_config {
 	struct addr gateway4, resolver4, gateway6, resolver6;
 	struct addr resolver_aliases[4];
 	size_t nresolver_aliases;
-	bool lo_only;       /* the app is told of no interface but lo */
-	bool direct;        /* --sockets=direct: see direct.c */
-	bool no_unix_paths; /* -host-uds=none, create: no connect by path */
-	/* no connect to what is below; NULL: mounts hide it, or it is not
-	 * there. A path may be another one when the kernel reads it:
-	 * control_peer_check() has the last word */
+	bool lo_only;      /* the app is told of no interface but lo */
+	bool direct;       /* --sockets=direct: see direct.c */
+	bool own_network;  /* the app has a network namespace */
+	bool unix_rules;   /* not every path socket may be reached */
+	bool no_unix_bind; /* nor may the app be found by one of its own */
+	/* where the kernel connects by path: not to what is below; NULL:
+	 * mounts hide it, or it is not there. A path may be another one when
+	 * the kernel reads it: control_peer_check() has the last word */
 	const char *control_root;
 };
 
@@ -42,10 +44,28 @@ _must_check_ int sockets_start(struct sockets *s, int notify_fd,
 /*
  * sockets_unix_is_kept() - does the kernel keep the app from the host's
  * abstract AF_UNIX names (own network namespace, Landlock scope)? Otherwise
- * addressed AF_UNIX calls are refused: judged and continued, they could be
- * changed in between.
+ * AF_UNIX sockets are connected by us (calls_unix.c): judged and continued, a
+ * call could be changed in between.
  */
 void sockets_unix_is_kept(struct sockets *s, bool kept);
+/*
+ * sockets_set_find_path() - find() has the file that path is to thread tid
+ * looked up and judged, and where `describe`, its descriptor fd looked at; 0,
+ * and sockets_path_found() is called with the token once, or a negative errno.
+ */
+void sockets_set_find_path(struct sockets *s,
+                           int (*find)(void *user, uint64_t token, uint32_t tid,
+                                       int fd, bool describe, const char *path),
+                           void *user);
+struct sockets_path {
+	int result;         /* 0, or a negative errno for the app */
+	const char *denied; /* a path that must not be reached; or NULL */
+	int file;           /* with 0: opened with O_PATH; taken over */
+	int type; /* with `describe`: of fd; 0: it could not be told */
+	bool cloexec, nonblock;
+};
+void sockets_path_found(struct sockets *s, uint64_t token,
+                        const struct sockets_path *found, int64_t now);
 /* sockets_set_who() - ask() has the process of a thread looked up; the token
  * is that of frontend_ops.who_ask() */
 void sockets_set_who(struct sockets *s,

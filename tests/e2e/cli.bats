@@ -124,7 +124,6 @@ LINE=(-platform=kvm -rootless -ignore-cgroups -network=host -host-uds=all
 		--upstream=socks5://127.0.0.1:1
 		--netem=delay
 		--rate=1m
-		--allow-unix=/x
 		--uplink=x
 	END
 }
