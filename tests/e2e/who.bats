@@ -192,28 +192,40 @@ by()
 	done
 }
 
+# sixteen_flows WAY - of as many processes at once; prints of how many of them
+# the log tells the process. Which it tells must be right.
+sixteen_flows()
+{
+	rm -f log
+	p "$1" --allow "127.0.0.1:$SERVE_PORT" --log log -- sh -c "
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+			bash -c 'exec 3<>/dev/tcp/10.0.2.2/$SERVE_PORT
+				sleep .3' &
+		done; wait"
+	eventually sh -c '[ "$(grep -c close log)" = 16 ]'
+	python3 - <<-'END'
+		import json
+		lines = [json.loads(l) for l in open("log")]
+		opens = [l for l in lines if l["event"] == "open"]
+		assert len(opens) == 16, len(opens)
+		told = [l for l in opens if "pid" in l]
+		assert all(l["comm"] in ("bash", "sleep") for l in told), opens
+		assert len({l["pid"] for l in told}) == len(told), opens
+		print(len(told))
+	END
+}
+
 @test "many at once: flows keep their processes, in the log" {
-	local way port
+	local way port told
 
 	serve 127.0.0.1
 	for way in $WAYS; do
-		rm -f log
-		p "$way" --allow "127.0.0.1:$SERVE_PORT" --log log -- sh -c "
-			for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
-				bash -c 'exec 3<>/dev/tcp/10.0.2.2/$SERVE_PORT
-					sleep .3' &
-			done; wait"
-		eventually sh -c '[ "$(grep -c close log)" = 16 ]'
-		python3 - "$way" <<-'END'
-			import json, sys
-			lines = [json.loads(l) for l in open("log")]
-			opens = [l for l in lines if l["event"] == "open"]
-			assert len(opens) == 16, len(opens)
-			pids = {l["pid"] for l in opens if "pid" in l}
-			# best effort: on a busy machine the answer may be late
-			assert len(pids) >= 12, (sys.argv[1], pids)
-			assert all(l["comm"] in ("bash", "sleep") for l in opens if "pid" in l), opens
-		END
+		# best effort: on a busy machine the answer may be late
+		for _ in 1 2 3; do
+			told=$(sixteen_flows "$way")
+			[ "$told" -lt 12 ] || break
+		done
+		[ "$told" -ge 12 ]
 		# refused by the host, and gone at once
 		rm -f log
 		p "$way" --allow 127.0.0.1:1 --log log -- \
