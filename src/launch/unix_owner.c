@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stdio.h>
@@ -94,50 +93,79 @@ static int ask(int diag)
 	return send(diag, &q, sizeof(q), 0) < 0 ? -errno : 0;
 }
 
+/* NLMSG_DATA() and its kin take the const away */
+static const void *behind(const void *at, size_t bytes)
+{
+	return (const uint8_t *)at + bytes;
+}
+
 static bool is_bound_as(const struct nlmsghdr *h, const struct identity *id)
 {
-	const struct unix_diag_msg *m = NLMSG_DATA(h);
-	int left = (int)NLMSG_PAYLOAD(h, sizeof(*m));
-	const struct rtattr *a = (const void *)(m + 1);
+	size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(struct unix_diag_msg));
+	const struct nlattr *a =
+		behind(h, NLMSG_LENGTH(sizeof(struct unix_diag_msg)));
+	struct unix_diag_vfs vfs;
 
-	for (; left > 0 && RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		struct unix_diag_vfs vfs;
+	while (left >= sizeof(*a) && a->nla_len >= sizeof(*a) &&
+	       a->nla_len <= left) {
+		size_t step = MIN((size_t)NLA_ALIGN(a->nla_len), left);
 
-		if (a->rta_type != UNIX_DIAG_VFS ||
-		    RTA_PAYLOAD(a) < sizeof(vfs))
-			continue;
-		memcpy(&vfs, RTA_DATA(a), sizeof(vfs));
-		return vfs.udiag_vfs_ino == id->ino &&
-		       vfs.udiag_vfs_dev == id->dev;
+		if (a->nla_type == UNIX_DIAG_VFS &&
+		    a->nla_len >= sizeof(*a) + sizeof(vfs)) {
+			memcpy(&vfs, a + 1, sizeof(vfs));
+			return vfs.udiag_vfs_ino == id->ino &&
+			       vfs.udiag_vfs_dev == id->dev;
+		}
+		left -= step;
+		a = behind(a, step);
 	}
 	return false;
+}
+
+/* One packet of the answer. 1: there is more, 0: the end; *found is the inode
+ * of the socket that was bound as id, if it is among them. */
+static int take_dump(const void *buf, size_t len, const struct identity *id,
+                     uint32_t *found)
+{
+	const struct nlmsghdr *h = buf;
+
+	while (NLMSG_OK(h, len)) {
+		size_t step = MIN(NLMSG_ALIGN((size_t)h->nlmsg_len), len);
+
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			return 0;
+		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+		    h->nlmsg_len >=
+		            NLMSG_LENGTH(sizeof(struct unix_diag_msg)) &&
+		    is_bound_as(h, id)) {
+			const struct unix_diag_msg *m = behind(h, NLMSG_HDRLEN);
+
+			*found = m->udiag_ino;
+		}
+		len -= step;
+		h = behind(h, step);
+	}
+	return 1;
 }
 
 /* The inode of the socket itself, as in /proc/PID/fd; 0: there is none. */
 static uint32_t bound_socket(int diag, const struct identity *id)
 {
-	static _Alignas(struct nlmsghdr) char buf[32768];
+	static union {
+		struct nlmsghdr align;
+		char room[32768];
+	} buf;
 	uint32_t found = 0;
+	ssize_t n;
 
 	if (ask(diag) < 0)
 		return 0;
-	for (;;) {
-		const struct nlmsghdr *h = (const void *)buf;
-		ssize_t n = recv(diag, buf, sizeof(buf), 0);
-
+	do {
+		n = recv(diag, &buf, sizeof(buf), 0);
 		if (n <= 0)
 			return 0;
-		for (; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_type == NLMSG_DONE)
-				return found;
-			if (h->nlmsg_type == NLMSG_ERROR)
-				return 0;
-			if (is_bound_as(h, id))
-				found = ((const struct unix_diag_msg *)
-				                 NLMSG_DATA(h))
-				                ->udiag_ino;
-		}
-	}
+	} while (take_dump(&buf, (size_t)n, id, &found) > 0);
+	return found;
 }
 
 void unix_owner_init(struct unix_owner *o, int app, pid_t root)

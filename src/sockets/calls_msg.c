@@ -353,22 +353,55 @@ static bool wants_wait(const struct sock *sk, int flags)
 	return !(flags & MSG_DONTWAIT) && !sk_is_nonblocking(sk);
 }
 
-/* The next datagram into s->scratch2. */
+/* struct taken - a datagram on its way, whole in s->scratch2 */
+struct taken {
+	struct origin from;
+	size_t total;
+	int flags;
+};
+
+/*
+ * The next datagram: its bytes that fit into room, or a negative errno. Once
+ * they and all beside them are the app's, taken_settle().
+ */
 static ssize_t receive(struct sockets *s, const struct call *c, struct sock *sk,
-                       size_t room, int flags, size_t *total,
-                       struct origin *from)
+                       size_t room, int flags, struct taken *t)
 {
+	ssize_t n;
+
+	t->flags = flags;
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (sk->err)
 		return take_error(sk);
-	/* once taken it is gone: not for a call that a signal ended */
 	if (!call_is_valid(s, c))
 		return -ESRCH;
-	return datagram_take(s, sk, s->scratch2, MIN(room, SCRATCH_BYTES),
-	                     flags, total, from);
+	/* the parts of an answer must keep their order */
+	if (sk->kind == SK_NETLINK)
+		flags |= MSG_PEEK;
+	n = datagram_take(s, sk, s->scratch2, SCRATCH_BYTES, flags, &t->total,
+	                  &t->from);
+	return n < 0 ? n : (ssize_t)MIN((size_t)n, room);
+}
+
+/*
+ * rc: of what was written into the app. Where a signal ended the call by then,
+ * the datagram waits for the next one, behind what came meanwhile.
+ */
+static void taken_settle(struct sockets *s, struct sock *sk,
+                         const struct taken *t, int64_t rc, int64_t now)
+{
+	if (t->flags & MSG_PEEK)
+		return;
+	if (sk->kind == SK_NETLINK) {
+		if (rc != -ESRCH)
+			datagram_skip(sk);
+	} else if (rc == -ESRCH) {
+		datagram_arrive(s, sk, &t->from, s->scratch2,
+		                MIN(t->total, SCRATCH_BYTES), now);
+	}
 }
 
 int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
@@ -376,8 +409,7 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 {
 	int flags = (int)c->args[3];
 	struct sockaddr_storage ss;
-	struct origin from;
-	size_t total;
+	struct taken t;
 	ssize_t n;
 	int rc;
 
@@ -393,7 +425,7 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 	if (!c->args[4] && sk->app_fd < 0)
 		return CALL_CONTINUE;
 	sk_regain(s, sk, c->tid, (int)c->args[0]);
-	n = receive(s, c, sk, (size_t)c->args[2], flags, &total, &from);
+	n = receive(s, c, sk, (size_t)c->args[2], flags, &t);
 	if (n == -ESRCH)
 		return CALL_DONE;
 	if (n == -EAGAIN && wants_wait(sk, flags) && !(flags & MSG_ERRQUEUE))
@@ -403,10 +435,11 @@ int64_t call_recvfrom(struct sockets *s, struct call *c, struct sock *sk,
 	rc = memory_write(s, c, c->args[1], s->scratch2, (size_t)n);
 	if (rc == 0 && c->args[4])
 		rc = memory_write_sockaddr(s, c, c->args[4], c->args[5], &ss,
-		                           sk_sockaddr(sk, &from.from, &ss));
+		                           sk_sockaddr(sk, &t.from.from, &ss));
+	taken_settle(s, sk, &t, rc, now);
 	if (rc < 0)
-		return rc;
-	return flags & MSG_TRUNC ? (int64_t)total : n;
+		return rc == -ESRCH ? CALL_DONE : rc;
+	return flags & MSG_TRUNC ? (int64_t)t.total : n;
 }
 
 /* struct control - what recvmsg() tells beside the payload, as it grows */
@@ -523,53 +556,68 @@ static int write_envelope(struct sockets *s, const struct call *c,
 	return memory_write(s, c, m->control, s->control, control.used);
 }
 
-static int64_t recv_msg(struct sockets *s, struct call *c, struct sock *sk,
-                        struct app_msg *m, int flags)
+/* Payload and envelope into the app; their length as recvmsg(2) has it. */
+static int64_t put_msg(struct sockets *s, const struct call *c,
+                       const struct sock *sk, struct app_msg *m, size_t niov,
+                       size_t n, const struct taken *t)
 {
-	ssize_t niov = read_iov(s, c, m);
-	struct origin from;
-	size_t total;
-	ssize_t n, put;
+	ssize_t put = memory_scatter(s, c, s->iov, niov, s->scratch2, n);
+	int rc;
+
+	if (put < 0)
+		return put;
+	rc = write_envelope(s, c, sk, m, &t->from, t->total > n);
+	if (rc < 0)
+		return rc;
+	return t->flags & MSG_TRUNC ? (int64_t)t->total : (int64_t)n;
+}
+
+/* One datagram into m, which the app has at `at`; many: of recvmmsg(2). */
+static int64_t recv_msg(struct sockets *s, struct call *c, struct sock *sk,
+                        struct app_mmsg *m, uint64_t at, bool many, int flags,
+                        int64_t now)
+{
+	ssize_t niov = read_iov(s, c, &m->msg), n;
+	struct taken t;
+	int64_t r;
 	int rc;
 
 	if (niov < 0)
 		return niov;
-	n = receive(s, c, sk, iov_total(s, (size_t)niov), flags, &total, &from);
+	n = receive(s, c, sk, iov_total(s, (size_t)niov), flags, &t);
 	if (n < 0)
 		return n;
-	put = memory_scatter(s, c, s->iov, (size_t)niov, s->scratch2,
-	                     (size_t)n);
-	if (put < 0)
-		return put;
-	rc = write_envelope(s, c, sk, m, &from, total > (size_t)n);
-	if (rc < 0)
-		return rc;
-	return flags & MSG_TRUNC ? (int64_t)total : n;
+	r = put_msg(s, c, sk, &m->msg, (size_t)niov, (size_t)n, &t);
+	if (r >= 0) {
+		m->len = (uint32_t)r;
+		rc = memory_write(s, c, at, m,
+		                  many ? sizeof(*m) : sizeof(m->msg));
+		r = rc < 0 ? rc : r;
+	}
+	taken_settle(s, sk, &t, r, now);
+	return r;
 }
 
 int64_t call_recvmsg(struct sockets *s, struct call *c, struct sock *sk,
                      int64_t now)
 {
 	int flags = (int)c->args[2];
-	struct app_msg m;
+	struct app_mmsg m;
 	int64_t r;
 	int rc;
 
 	if (sk->kind == SK_STREAM)
 		return CALL_CONTINUE;
 	sk_regain(s, sk, c->tid, (int)c->args[0]);
-	rc = memory_read(s, c, c->args[1], &m, sizeof(m));
+	rc = memory_read(s, c, c->args[1], &m.msg, sizeof(m.msg));
 	if (rc < 0)
 		return rc;
-	r = recv_msg(s, c, sk, &m, flags);
+	r = recv_msg(s, c, sk, &m, c->args[1], false, flags, now);
 	if (r == -ESRCH)
 		return CALL_DONE;
 	if (r == -EAGAIN && wants_wait(sk, flags) && !(flags & MSG_ERRQUEUE))
 		return call_hold(s, sk, c, sk_timeout_ns(sk, false), now);
-	if (r < 0)
-		return r;
-	rc = memory_write(s, c, c->args[1], &m, sizeof(m));
-	return rc < 0 ? rc : r;
+	return r;
 }
 
 int64_t call_recvmmsg(struct sockets *s, struct call *c, struct sock *sk,
@@ -589,11 +637,7 @@ int64_t call_recvmmsg(struct sockets *s, struct call *c, struct sock *sk,
 
 		r = memory_read(s, c, at, &m, sizeof(m));
 		if (r == 0)
-			r = recv_msg(s, c, sk, &m.msg, flags);
-		if (r < 0)
-			break;
-		m.len = (uint32_t)r;
-		r = memory_write(s, c, at, &m, sizeof(m));
+			r = recv_msg(s, c, sk, &m, at, true, flags, now);
 		if (r < 0)
 			break;
 	}

@@ -155,6 +155,14 @@ void datagram_arrive(struct sockets *s, struct sock *sk,
 		sk_wake(s, sk, now);
 }
 
+void datagram_skip(struct sock *sk)
+{
+	char byte;
+
+	if (sk->app_fd >= 0)
+		(void)!recv(sk->app_fd, &byte, 1, MSG_DONTWAIT);
+}
+
 ssize_t datagram_take(struct sockets *s, struct sock *sk, void *buf, size_t len,
                       int flags, size_t *total, struct origin *from)
 {

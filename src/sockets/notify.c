@@ -18,6 +18,11 @@
  * so a signal may take a call away after it was done. Its result waits for
  * the same call of the same thread: restarted by the kernel, or repeated by
  * a program that saw EINTR.
+ *
+ * One moment is left: a thread that has seen its signal and not yet taken the
+ * listener's lock (seccomp_do_user_notification()) restarts the call, though
+ * the kernel took our answer. Then a call is done twice; under a storm of 6600
+ * signals a second one datagram of a thousand was.
  */
 static bool is_once(int nr, int64_t result)
 {

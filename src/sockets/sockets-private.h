@@ -614,6 +614,8 @@ void datagram_arrive(struct sockets *s, struct sock *sk,
  */
 ssize_t datagram_take(struct sockets *s, struct sock *sk, void *buf, size_t len,
                       int flags, size_t *total, struct origin *from);
+/* datagram_skip() - the one that datagram_take(MSG_PEEK) gave is gone */
+void datagram_skip(struct sock *sk);
 /* datagram_drop_all() - what waits here, and what lies in the app's end */
 void datagram_drop_all(struct sockets *s, struct sock *sk);
 
