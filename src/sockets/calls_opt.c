@@ -331,8 +331,12 @@ static int64_t set_linger(struct sockets *s, const struct call *c,
 	remember(sk, SLOT_LINGER_ON, l.l_onoff != 0);
 	remember(sk, SLOT_LINGER_TIME, l.l_linger);
 	sk->flags &= ~(uint32_t)SK_F_LINGER0;
-	if (l.l_onoff && l.l_linger == 0)
+	if (l.l_onoff && l.l_linger == 0) {
 		sk->flags |= SK_F_LINGER0;
+		linger_plant(s, sk, c->tid, (int)c->args[0]);
+	} else {
+		linger_pull(sk, c->tid, (int)c->args[0]);
+	}
 	return 0;
 }
 

@@ -106,6 +106,7 @@ enum sk_flag {
 	SK_F_BULK_IN = 1 << 25,    /* much was received at once: likewise */
 	SK_F_BULK_READY = 1 << 26, /* our_fd never blocks */
 	SK_F_CLOEXEC = 1 << 27,    /* socket() was asked for it */
+	SK_F_PLANTED = 1 << 28, /* linger.c: a byte makes its close a reset */
 };
 
 /* Remembered options: index into sock.opt, see calls_opt.c. */
@@ -426,6 +427,11 @@ void bulk_drop(struct sockets *s, struct sock *sk);
  */
 ssize_t bulk_to_host(struct sockets *s, struct sock *sk);
 size_t bulk_to_app(struct sockets *s, struct sock *sk);
+
+/* --- linger.c: closes by reset, inside ------------------------------------ */
+/* linger_plant() - fd of thread tid is sk: from now on its close is one */
+void linger_plant(struct sockets *s, struct sock *sk, uint32_t tid, int fd);
+void linger_pull(struct sock *sk, uint32_t tid, int fd);
 
 /* sk_outward_if() - the interface that the app's own addresses are on */
 static inline uint32_t sk_outward_if(const struct sockets *s)

@@ -199,10 +199,11 @@ static void app_went(struct sockets *s, struct sock *sk)
 {
 	struct sock *mate = sk_from_ref(s, sk->mate);
 
-	/* its reads see a plain end (docs/sockets-fidelity.md), calls do not */
 	if (mate && sk->flags & SK_F_LINGER0) {
 		mate->flags |= SK_F_RESET;
-		mate->err = ECONNRESET;
+		/* else its reads see a plain end, and calls alone tell */
+		if (!(sk->flags & SK_F_PLANTED))
+			mate->err = ECONNRESET;
 	}
 	/*
 	 * The watch on the mate's end told it; the one that would tell of
