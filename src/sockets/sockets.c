@@ -241,7 +241,8 @@ static void on_app_event(void *user, uint32_t index, uint32_t gen,
 			sk_free(s, sk);
 		return;
 	case SK_PAIRED:
-		if (events & (EPOLLHUP | EPOLLERR))
+		/* the other one's shutdown() of both ways looks like it */
+		if (events & (EPOLLHUP | EPOLLERR) && !sk_is_seen(sk))
 			app_went(s, sk);
 		return;
 	case SK_IDLE:

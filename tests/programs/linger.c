@@ -73,6 +73,30 @@ static void used_after(void)
 	ending("used after, unread", peer);
 }
 
+static void name_of_peer(const char *what, int fd)
+{
+	struct sockaddr_storage ss = {0};
+	socklen_t size = sizeof(ss);
+	int rc = getpeername(fd, (void *)&ss, &size);
+
+	printf("%s: getpeername %s, IPv4 %d\n", what, said(rc),
+	       ss.ss_family == AF_INET);
+}
+
+/* The other one is done both ways, then closed: names stay */
+static void shut_down(void)
+{
+	int fd = dial_here(), peer = accept(listener, NULL, NULL);
+
+	shutdown(peer, SHUT_RDWR);
+	usleep(30000);
+	name_of_peer("the other was shut down", fd);
+	close(peer);
+	usleep(30000);
+	name_of_peer("the other was closed", fd);
+	close(fd);
+}
+
 static void of_a_child(void)
 {
 	int fd = dial_here(), peer;
@@ -110,5 +134,6 @@ int main(int argc, char **argv)
 	taken_back();
 	used_after();
 	of_a_child();
+	shut_down();
 	return 0;
 }
