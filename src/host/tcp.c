@@ -294,7 +294,7 @@ static ssize_t spliced(int from, int to, size_t len)
 	return n < 0 ? -errno : n;
 }
 
-/* #syscalls splice */
+/* #syscalls:sockets splice */
 ssize_t host_tcp_write_from(void *user, struct flow_host_part *part, int pipe,
                             size_t len)
 {
@@ -313,7 +313,7 @@ ssize_t host_tcp_read_into(void *user, struct flow_host_part *part, int pipe,
 	return spliced(part->fd, pipe, len);
 }
 
-/* #syscalls setsockopt fcntl */
+/* #syscalls:sockets setsockopt fcntl */
 int host_tcp_share(void *user, struct flow_host_part *part, bool on)
 {
 	int off = 0, none = -1;

@@ -281,7 +281,7 @@ static int serve(struct datapath *dp, struct error *err)
 	return loop_run(dp->loop);
 }
 
-/* #syscalls fcntl */
+/* before confine_datapath() */
 static int no_blocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -75,7 +75,7 @@ static size_t finish(struct block *b)
 }
 
 /* A block in whole, or not at all. */
-/* #syscalls writev ftruncate lseek */
+/* #syscalls:link writev ftruncate lseek */
 static bool write_whole(struct capture *c, struct iovec *iov, int n, size_t len)
 {
 	ssize_t rc = writev(c->fd, iov, n);
