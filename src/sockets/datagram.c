@@ -27,10 +27,23 @@ static void chunks_free(struct sockets *s, struct sock *sk, uint32_t n)
 		sk->chunk_head = s->chunks[at].next;
 		s->chunks[at].next = s->chunk_free;
 		s->chunk_free = at;
+		s->chunks_used--;
 		sk->nchunks--;
 	}
 	if (sk->chunk_head == SK_NONE)
 		sk->chunk_tail = SK_NONE;
+}
+
+/* There must be one. What was never used is no memory yet. */
+static uint32_t chunk_take(struct sockets *s)
+{
+	uint32_t at = s->chunk_free;
+
+	s->chunks_used++;
+	if (at == SK_NONE)
+		return s->chunk_fresh++;
+	s->chunk_free = s->chunks[at].next;
+	return at;
 }
 
 static uint32_t chunks_for(size_t len)
@@ -49,20 +62,16 @@ static void wait_in_chunks(struct sockets *s, struct sock *sk,
                            const struct origin *from, const uint8_t *data,
                            size_t len)
 {
-	uint32_t n = chunks_for(len), free = 0;
+	uint32_t n = chunks_for(len);
 	bool first = true;
 
-	for (uint32_t i = s->chunk_free; i != SK_NONE && free < n;
-	     i = s->chunks[i].next)
-		free++;
-	if (free < n || sk->nchunks + n > CHUNKS_A_SOCKET)
+	if (CHUNKS - s->chunks_used < n || sk->nchunks + n > CHUNKS_A_SOCKET)
 		return;
 	while (n--) {
-		uint32_t at = s->chunk_free;
+		uint32_t at = chunk_take(s);
 		struct chunk *c = &s->chunks[at];
 		size_t part = MIN(len, CHUNK_BYTES);
 
-		s->chunk_free = c->next;
 		c->next = SK_NONE;
 		c->from = *from;
 		c->total = first ? (uint32_t)len : 0;

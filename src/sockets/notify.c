@@ -190,10 +190,13 @@ int64_t call_hold(struct sockets *s, struct sock *sk, const struct call *c,
 
 	if (c->resumed)
 		return CALL_HELD;
-	if (index == SK_NONE)
+	if (index == SK_NONE && s->held_fresh == HELD_MAX)
 		return -ENOBUFS;
+	if (index == SK_NONE)
+		index = s->held_fresh++;
+	else
+		s->held_free = s->held[index].next;
 	h = &s->held[index];
-	s->held_free = h->next;
 	memset(h, 0, sizeof(*h));
 	h->call = *c;
 	h->call.resumed = true;

@@ -256,8 +256,8 @@ struct sockets {
 	size_t ninward;      /* published ports at the last look */
 
 	struct held *held;
-	uint32_t held_free;
-	uint32_t held_tids[HELD_MAX]; /* heads by thread */
+	uint32_t held_free, held_fresh; /* as those of chunks */
+	uint32_t held_tids[HELD_MAX];   /* heads by thread */
 	struct wheel wheel;
 	bool wheel_ready;
 	struct answer answers[ANSWERS_MAX];
@@ -265,7 +265,9 @@ struct sockets {
 	int64_t wake_now;
 
 	struct chunk *chunks;
-	uint32_t chunk_free;
+	uint32_t chunk_free;  /* list of those that were used */
+	uint32_t chunk_fresh; /* from here on none was */
+	uint32_t chunks_used;
 
 	uint32_t more_head; /* relays whose turn was over too early */
 

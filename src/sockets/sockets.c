@@ -294,14 +294,9 @@ static int alloc_pools(struct sockets *s)
 	s->scratch2 = malloc(SCRATCH_BYTES);
 	if (!s->held || !s->chunks || !s->scratch || !s->scratch2)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < HELD_MAX; i++) {
-		s->held[i].next = i + 1 < HELD_MAX ? i + 1 : SK_NONE;
-		s->held_tids[i] = SK_NONE;
-	}
-	for (uint32_t i = 0; i < CHUNKS; i++)
-		s->chunks[i].next = i + 1 < CHUNKS ? i + 1 : SK_NONE;
-	s->held_free = 0;
-	s->chunk_free = 0;
+	/* each page that is touched here delays the start */
+	memset(s->held_tids, 0xff, sizeof(s->held_tids));
+	s->held_free = s->chunk_free = SK_NONE;
 	return 0;
 }
 
