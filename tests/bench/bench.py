@@ -10,56 +10,19 @@ import ctypes
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import measures
 import modes as m
+import report
+from path import Path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PR_SET_CHILD_SUBREAPER = 36
 INSIDE = "POSTERN_BENCH_INSIDE"
-
-# key, heading, unit, whether more is better
-COLUMNS = [("up1", "app>host 1", "Gbit/s", True),
-           ("down1", "host>app 1", "Gbit/s", True),
-           ("up4", "app>host 4", "Gbit/s", True),
-           ("down4", "host>app 4", "Gbit/s", True),
-           ("up16", "app>host 16", "Gbit/s", True),
-           ("down16", "host>app 16", "Gbit/s", True),
-           ("up16_fair", "app>host 16, least/most share", "", True),
-           ("down16_fair", "host>app 16, least/most share", "", True),
-           ("udpup", "UDP 1472 app>host", "Gbit/s", True),
-           ("udpdown", "UDP 1472 host>app", "Gbit/s", True),
-           ("udpup_lost", "UDP 1472 app>host lost", "%", False),
-           ("udpdown_lost", "UDP 1472 host>app lost", "%", False),
-           ("udpslow_lost", "UDP 1472 app>host lost at 500 Mbit/s", "%", False),
-           ("up1_cpu", "relay up", "s/GB", False),
-           ("down1_cpu", "relay down", "s/GB", False),
-           ("rr", "rr", "1/s", True),
-           ("rr_p50", "rr p50", "us", False),
-           ("rr_p99", "rr p99", "us", False),
-           ("rr_cpu", "rr relay", "us", False),
-           ("crr", "crr", "1/s", True),
-           ("crr_p99", "crr p99", "us", False),
-           ("crr_cpu", "crr relay", "us", False),
-           ("pin1", "published client>app 1", "Gbit/s", True),
-           ("pout1", "published app>client 1", "Gbit/s", True),
-           ("pin1_cpu", "published relay in", "s/GB", False),
-           ("pout1_cpu", "published relay out", "s/GB", False),
-           ("prr", "published rr", "1/s", True),
-           ("prr_p50", "published rr p50", "us", False),
-           ("prr_cpu", "published rr relay", "us", False),
-           ("pcrr", "published crr", "1/s", True),
-           ("pcrr_p99", "published crr p99", "us", False),
-           ("pcrr_cpu", "published crr relay", "us", False),
-           ("start", "start", "ms", False),
-           ("idle1000", "B/flow 1k", "B", False),
-           ("idle10000", "B/flow 10k", "B", False),
-           ("fds", "fd/flow", "", False)]
-
 
 def sh(*argv):
     """Runs a command of the set-up, which must succeed"""
@@ -68,109 +31,25 @@ def sh(*argv):
 
 def set_up():
     """The bench's own machine: reno, loopback, a default route for pasta"""
-    with open("/proc/sys/net/ipv4/tcp_congestion_control", "w",
-              encoding="utf-8") as f:
-        f.write("reno")
+    for name, value in (("tcp_congestion_control", "reno"),
+                        ("ip_unprivileged_port_start", "0"),
+                        # or who connects last searches longest for a port
+                        ("ip_local_port_range", "6000 65535"),
+                        ("tcp_tw_reuse", "1")):
+        with open(f"/proc/sys/net/ipv4/{name}", "w", encoding="utf-8") as f:
+            f.write(value)
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "link", "add", "ext0", "type", "veth", "peer", "name", "ext1")
     sh("ip", "address", "add", "192.0.2.1/24", "dev", "ext0")
     sh("ip", "link", "set", "ext0", "up")
     sh("ip", "link", "set", "ext1", "up")
     sh("ip", "route", "add", "default", "via", "192.0.2.2")
-
-
-def iperf3(mode, options, seconds, spared):
-    """The end of its report, and the relay's CPU ns"""
-    script = (f"timeout {seconds + 10} iperf3 -c {mode.address} "
-              f"-p {m.TCP_PORT} -t {seconds} -J {options} "
-              "</dev/null 2>/dev/null")
-    text, cpu = m.once(mode, script, spared, limit=seconds + 20)
-    return json.loads(text)["end"], cpu
-
-
-def throughput(mode, streams, reverse, seconds, spared):
-    """Gbit/s that arrived, the relay's CPU seconds per GB, min/max share"""
-    end, cpu = iperf3(mode, f"-P {streams} -C reno {'-R' if reverse else ''}",
-                      seconds, spared)
-    total = end["sum_received"]
-    shares = [s["receiver"]["bytes"] for s in end["streams"]]
-    return (total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1),
-            min(shares) / max(max(shares), 1))
-
-
-def datagrams(mode, rate, reverse, seconds, spared):
-    """Gbit/s of 1472 bytes each that arrived, and % lost"""
-    end, _ = iperf3(mode, f"-u -l 1472 -b {rate} {'-R' if reverse else ''}",
-                    seconds, spared)
-    total = end["sum"]
-    kept = 1 - total["lost_percent"] / 100
-    return total["bits_per_second"] * kept / 1e9, total["lost_percent"]
-
-
-def exchange(kind, mode, ms, rr, spared):
-    """What rr printed, with the relay's CPU in us for each exchange"""
-    script = (f"timeout {ms // 1000 + 10} {rr} {kind} {mode.address} "
-              f"{m.RR_PORT} {ms} </dev/null")
-    text, cpu = m.once(mode, script, spared, pin=True, limit=ms / 1000 + 20)
-    got = json.loads(text)
-    got["rate"] = got["count"] * 1000 / got["ms"]
-    got["cpu"] = cpu / 1000 / got["count"]
-    return got
-
-
-def port_of(mode, what):
-    """Where clients of a published server go"""
-    return m.OUTSIDE[what] if mode.argv else m.INSIDE[what]
-
-
-def published_throughput(mode, reverse, seconds, spared):
-    """Gbit/s through a published port, and the relay's CPU s per GB"""
-    client = ["iperf3", "-c", "127.0.0.1", "-p",
-              str(port_of(mode, "iperf3")), "-t", str(seconds), "-C", "reno",
-              "-J", *(["-R"] if reverse else [])]
-    text, cpu = m.served(mode, "iperf3",
-                         f"iperf3 -s -p {m.INSIDE['iperf3']}", client, spared,
-                         limit=seconds + 20)
-    total = json.loads(text)["end"]["sum_received"]
-    return total["bits_per_second"] / 1e9, cpu / max(total["bytes"], 1)
-
-
-def published_exchange(kind, mode, ms, rr, spared):
-    """As exchange(), through a published port"""
-    client = [rr, kind, "127.0.0.1", str(port_of(mode, "rr")), str(ms)]
-    text, cpu = m.served(mode, "rr", f"{rr} serve-all {m.INSIDE['rr']}", client,
-                         spared, pin=True, limit=ms / 1000 + 20)
-    got = json.loads(text)
-    got["rate"] = got["count"] * 1000 / got["ms"]
-    got["cpu"] = cpu / 1000 / got["count"]
-    return got
-
-
-def idle(mode, flows, rr, spared):
-    """Resident bytes and descriptors of the relay for each idle flow"""
-    script = f"timeout 60 {rr} idle {mode.address} {m.RR_PORT} {flows}"
-    run = m.Run(mode, script, spared, limit=60)
-    try:
-        time.sleep(0.3)  # who only launched has ended by then
-        run.relays = m.relays(spared)
-        rss, fds = m.rss_bytes(run.relays), m.descriptors(run.relays)
-        run.go()
-        run.until(b"}")
-        time.sleep(0.3)
-        rss = (m.rss_bytes(run.relays) - rss) / flows
-        after = m.descriptors(run.relays)
-        return rss, None if None in (fds, after) else (after - fds) / flows
-    finally:
-        run.close()
-
-
-def start_ms(argv):
-    """Wall time of `argv true`"""
-    before = time.monotonic()
-    subprocess.run([*argv, "true"], check=True, timeout=10,
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
-    return (time.monotonic() - before) * 1000
+    sh("ip", "address", "add", f"{m.NAMED}/32", "dev", "lo")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as f:
+        f.write(f"nameserver {m.NAMED}\n")
+        f.flush()
+        os.chmod(f.name, 0o644)
+        sh("mount", "--bind", f.name, os.path.realpath("/etc/resolv.conf"))
 
 
 class Bench:
@@ -184,148 +63,121 @@ class Bench:
         self.samples["unshare"] = {}
         self.failures = []
 
-    def put(self, name, **values):
-        """Adds a sample; None is no sample"""
+    def put(self, name, values):
+        """Adds a sample of some columns"""
         for key, value in values.items():
-            if value is not None:
-                self.samples[name].setdefault(key, []).append(value)
+            self.samples[name].setdefault(key, []).append(value)
 
-    def guarded(self, mode, what, call):
+    def guarded(self, mode, what, call, *args):
         """One measurement; a contender that fails loses only that one"""
         try:
-            self.put(mode.name, **call())
+            self.put(mode.name, call(*args))
         except (OSError, RuntimeError, ValueError, KeyError,
                 subprocess.SubprocessError) as e:
             self.failures.append(f"{mode.name}: {what}: {e}")
 
-    def tcp(self, mode, seconds):
-        """Both ways with one and four streams"""
-        for way, reverse in (("up", False), ("down", True)):
-            for streams in (1, 4, 16):
-                def call(way=way, reverse=reverse, streams=streams):
-                    rate, cpu, fair = throughput(mode, streams, reverse,
-                                                 seconds, self.spared)
-                    got = {f"{way}{streams}": rate}
-                    if streams == 16:
-                        got[f"{way}16_fair"] = fair
-                    if streams == 1 and mode.argv:
-                        got[f"{way}1_cpu"] = cpu
-                    return got
-                self.guarded(mode, f"{way}{streams}", call)
+    def tcp(self, mode):
+        """Both ways; of the variants one stream tells enough"""
+        for way in "up", "down":
+            for streams in (1,) if mode.variant else (1, 4, 16):
+                # shares are even once all have started
+                self.guarded(mode, f"{way}{streams}", measures.throughput,
+                             mode, way, streams, 2 if streams == 16 else 1,
+                             self.spared)
 
-    def udp(self, mode, seconds):
+    def udp(self, mode):
         """Datagrams as fast as they go, both ways, and at a modest rate"""
-        for way, rate, reverse in (("up", "0", False), ("down", "0", True),
-                                   ("slow", "500M", False)):
-            def call(way=way, rate=rate, reverse=reverse):
-                got, lost = datagrams(mode, rate, reverse, seconds,
-                                      self.spared)
-                if way == "slow":
-                    return {"udpslow_lost": lost}
-                return {f"udp{way}": got, f"udp{way}_lost": lost}
-            self.guarded(mode, f"udp {way}", call)
+        for case in (("udpup", 1472, "0", False), ("udpdown", 1472, "0", True),
+                     ("udpslow", 1472, "500M", False),
+                     ("udpbig", 65507, "0", False),
+                     ("udpsmall", 64, "0", False)):
+            if not mode.variant:
+                self.guarded(mode, case[0], measures.datagrams, mode, *case, 1,
+                             self.spared)
 
-    def small(self, mode, ms):
-        """Request/response and connect/request/close, on one core"""
-        for kind in ("rr", "crr"):
-            def call(kind=kind):
-                got = exchange(kind, mode, ms, self.args.rr, self.spared)
-                out = {kind: got["rate"], f"{kind}_p99": got["p99_us"],
-                       f"{kind}_p50": got["p50_us"]}
-                if mode.argv:
-                    out[f"{kind}_cpu"] = got["cpu"]
-                return out
-            self.guarded(mode, kind, call)
+    def small(self, mode):
+        """Request/response and connect/request/close"""
+        for kind, pin in (("rr", True), ("crr", True), ("rr", False),
+                          ("namecrr", True)):
+            if pin and kind != "namecrr" or not mode.variant:
+                self.guarded(mode, kind, measures.exchange, kind, mode,
+                             self.args.ms, self.args.rr, self.spared, pin)
 
-    def published(self, mode, seconds, ms):
+    def published(self, mode):
         """The same through published ports"""
-        for way, reverse in (("in", False), ("out", True)):
-            def bulk(way=way, reverse=reverse):
-                rate, cpu = published_throughput(mode, reverse, seconds,
-                                                 self.spared)
-                got = {f"p{way}1": rate}
-                if mode.argv:
-                    got[f"p{way}1_cpu"] = cpu
-                return got
-            self.guarded(mode, f"published {way}", bulk)
-        for kind in ("rr", "crr"):
-            def call(kind=kind):
-                got = published_exchange(kind, mode, ms, self.args.rr,
-                                         self.spared)
-                out = {f"p{kind}": got["rate"], f"p{kind}_p99": got["p99_us"],
-                       f"p{kind}_p50": got["p50_us"]}
-                if mode.argv:
-                    out[f"p{kind}_cpu"] = got["cpu"]
-                return out
-            self.guarded(mode, f"published {kind}", call)
+        if mode.variant:
+            return
+        for way in "in", "out":
+            self.guarded(mode, f"published {way}",
+                         measures.published_throughput, mode, way, 1,
+                         self.spared)
+        for kind in "rr", "crr":
+            self.guarded(mode, f"published {kind}",
+                         measures.published_exchange, kind, mode,
+                         self.args.ms, self.args.rr, self.spared)
 
-    def crowd(self, mode, flows):
-        """Idle flows; only for what relays"""
-        def call():
-            rss, fds = idle(mode, flows, self.args.rr, self.spared)
-            return {f"idle{flows}": rss, "fds": fds}
-        if mode.argv:
-            self.guarded(mode, f"idle {flows}", call)
+    def crowd(self, mode):
+        """Many flows, idle ones and busy ones"""
+        if mode.variant:
+            return
+        for flows in (1000,) if self.args.quick else (1000, 10000):
+            self.guarded(mode, f"{flows} idle flows", measures.crowd, mode,
+                         flows, self.args.ms, self.args.rr, self.spared)
+        self.guarded(mode, "busy flows", measures.busy_flows, mode, 1000,
+                     self.args.rr, self.spared)
 
-    def starts(self, count):
-        """MODE -- true beside unshare, interleaved"""
-        for _ in range(count):
-            self.put("unshare", start=start_ms(["unshare", "-Urn"]))
-            for mode in self.modes:
-                if mode.argv and not mode.slirp_mtu:
-                    self.guarded(mode, "start", lambda mode=mode:
-                                 {"start": start_ms(mode.argv)})
+    def many(self, mode):
+        """200 000 connections to one port"""
+        if not mode.variant:
+            self.guarded(mode, "many", measures.many, mode,
+                         20000 if self.args.quick else 200000, self.args.rr,
+                         self.spared)
+
+    def starts(self, mode):
+        """MODE -- true and MODE -- curl beside unshare"""
+        if mode.name == "native":
+            self.put("unshare", {"start":
+                                 measures.wall_ms(["unshare", "-Urn", "true"])})
+        if not mode.slirp_mtu and not mode.variant:
+            self.guarded(mode, "start", measures.start, mode)
+
+    def paths(self, rounds):
+        """A server behind delay and loss; the same frames are lost to all"""
+        path = Path(self.args.impair)
+        try:
+            for key, _, delay_ms, lost in report.PATHS:
+                if self.args.quick and key not in ("d10", "l1"):
+                    continue
+                for seed in range(2 * rounds if lost else rounds):
+                    for mode in self.modes:
+                        if mode.variant:
+                            continue
+                        for way in "up", "down":
+                            path.set(delay_ms, lost, seed + 1)
+                            self.guarded(mode, f"{key} {way}",
+                                         measures.far_throughput, mode, way,
+                                         path, key, 1,
+                                         self.spared + path.pids())
+        finally:
+            path.close()
 
     def all(self):
         """Everything that is asked for, A B C A B C"""
         quick, wanted = self.args.quick, self.args.measure
-        ms = 500 if quick else 1000
-        if "starts" in wanted:
-            self.starts(7 if quick else 21)
-        for part, rounds, call in (
-                ("tcp", 2, lambda mode: self.tcp(mode, 1)),
-                ("udp", 2, lambda mode: self.udp(mode, 1)),
-                ("small", 3, lambda mode: self.small(mode, ms)),
-                ("published", 2, lambda mode: self.published(mode, 1, ms))):
-            for _ in range(rounds if quick else 5):
+        for part, rounds, quick_rounds, call in (
+                ("starts", 21, 7, self.starts), ("tcp", 5, 2, self.tcp),
+                ("udp", 5, 1, self.udp), ("small", 5, 3, self.small),
+                ("published", 5, 1, self.published),
+                ("crowd", 3, 1, self.crowd), ("many", 1, 1, self.many)):
+            began = time.monotonic()
+            for _ in range(quick_rounds if quick else rounds):
                 for mode in self.modes if part in wanted else []:
                     call(mode)
-        for flows in (1000,) if quick else (1000, 10000):
-            for mode in self.modes if "crowd" in wanted else []:
-                self.crowd(mode, flows)
-
-
-def shown(values):
-    """median, and min..max where there is more than one"""
-    def number(x):
-        return f"{x:.0f}" if abs(x) >= 100 else f"{x:.2f}"
-    text = number(statistics.median(values))
-    if len(values) > 1:
-        text += f" ({number(min(values))}..{number(max(values))})"
-    return text
-
-
-def table(bench):
-    """The figures as Markdown: a line for each mode and measure"""
-    peers = [c.name for c in bench.modes if c.peer]
-    lines = []
-    for key, heading, unit, more in COLUMNS:
-        med = {name: statistics.median(s[key])
-               for name, s in bench.samples.items() if key in s}
-        if not med:
-            continue
-        lines += ["", f"{heading}{', ' + unit if unit else ''}", "",
-                  "| mode | median (min..max) | / native | / best peer |",
-                  "|---|---|---|---|"]
-        best = [med[p] for p in peers if p in med]
-        best = (max if more else min)(best) if best else 0
-        native = med.get("native", 0)
-        for name, value in med.items():
-            ratios = [f"{value / base:.2f}" if base else ""
-                      for base in (native, best)]
-            lines.append(f"| {name} | {shown(bench.samples[name][key])} | "
-                         f"{ratios[0]} | {ratios[1]} |")
-    return "\n".join(lines)
+            if part in wanted:
+                print(f"{part}: {time.monotonic() - began:.0f} s",
+                      file=sys.stderr)
+        if "paths" in wanted:
+            self.paths(1 if quick else 5)
 
 
 def about():
@@ -362,32 +214,24 @@ def decisions(postern, tmp):
     return [json.loads(line) for line in out.stdout.splitlines()]
 
 
-def decisions_table(rows):
-    """The same as Markdown"""
-    lines = ["", "A policy decision", "", "| rules | ns |", "|---|---|"]
-    for row in rows:
-        what = f"{row['rules']} addresses and prefixes" if "rules" in row \
-            else f"{row['names']} names"
-        lines.append(f"| {what} | {row.get('ns', row.get('decide_ns')):.0f} |")
-    return "\n".join(lines)
-
-
 def options():
     """The command line"""
     p = argparse.ArgumentParser(prog="bench", description=__doc__)
     p.add_argument("--postern", required=True)
-    p.add_argument("--quick", action="store_true", help="about two minutes")
+    p.add_argument("--quick", action="store_true", help="fewer samples")
     p.add_argument("--json", metavar="FILE", help="the samples, all of them")
+    p.add_argument("--svg", metavar="DIR", help="pictures, one a measure")
     p.add_argument("--pasta", metavar="PATH", help="one more pasta")
     p.add_argument("--against", metavar="PATH",
                    help="another build of postern, beside ours")
     p.add_argument("--modes", metavar="NAME,...",
                    help="these alone, such as native,sockets")
     p.add_argument("--measure", metavar="PART,...",
-                   default="starts,tcp,udp,small,published,crowd",
+                   default="starts,tcp,udp,small,published,crowd,many,paths",
                    help="parts, of: %(default)s")
     args = p.parse_args()
     args.measure = args.measure.split(",")
+    args.ms = 500
     return args
 
 
@@ -396,7 +240,7 @@ def contenders(args):
     pastas = [("pasta", "pasta")]
     if args.pasta:
         pastas.append(("pasta*", args.pasta))
-    modes = m.all_modes(args.postern, pastas)
+    modes = m.all_modes(args.postern, pastas, args.old)
     if args.against:
         modes += m.of_postern(args.against, "*")
     if args.modes:
@@ -412,26 +256,41 @@ def server(*argv):
                             stderr=subprocess.DEVNULL)
 
 
+def pictures(bench, folder):
+    """A file for each measure"""
+    os.makedirs(folder, exist_ok=True)
+    for key, _, _, _ in report.COLUMNS:
+        text = report.picture(bench, key)
+        if text:
+            with open(os.path.join(folder, f"{key}.svg"), "w",
+                      encoding="utf-8") as f:
+                f.write(text)
+
+
 def main():
     """Enters the namespace, measures, prints"""
     args = options()
     if INSIDE not in os.environ:
         env = dict(os.environ, **{INSIDE: "1"})
-        os.execvpe("unshare", ["unshare", "-Urn", sys.executable,
+        os.execvpe("unshare", ["unshare", "-Urnm", sys.executable,
                                *sys.argv], env)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     set_up()
     first = about()
     with tempfile.TemporaryDirectory() as tmp:
-        args.rr = os.path.join(tmp, "rr")
-        subprocess.run(["cc", "-O2", "-o", args.rr,
-                        os.path.join(HERE, "rr.c")], check=True, timeout=60,
-                       stdin=subprocess.DEVNULL)
+        os.chmod(tmp, 0o755)
+        for name in "rr", "impair", "old":
+            setattr(args, name, os.path.join(tmp, name))
+            subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o",
+                            os.path.join(tmp, name),
+                            os.path.join(HERE, f"{name}.c")], check=True,
+                           timeout=60, stdin=subprocess.DEVNULL)
         decided = decisions(args.postern, tmp)
         servers = [server("iperf3", "-s", "-B", "127.0.0.1", "-p",
                           str(m.TCP_PORT)),
-                   server("taskset", "-c", "0", args.rr, "serve",
-                          str(m.RR_PORT))]
+                   server("taskset", "-c", "0", args.rr, "serve-all",
+                          str(m.RR_PORT)),
+                   server("taskset", "-c", "0", args.rr, "names", m.NAMED)]
         try:
             time.sleep(0.3)
             bench = Bench(contenders(args), args, [s.pid for s in servers])
@@ -445,10 +304,12 @@ def main():
     first["load_after"] = os.getloadavg()
     for key, value in first.items():
         print(f"{key}: {value}")
-    print(table(bench))
-    print(decisions_table(decided))
+    print(report.table(bench))
+    print(report.decisions_table(decided))
     for line in bench.failures:
         print(f"failed: {line}")
+    if args.svg:
+        pictures(bench, args.svg)
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump({"about": first, "samples": bench.samples,

@@ -12,48 +12,62 @@ import time
 TCP_PORT = 5301
 RR_PORT = 5302
 GATEWAY = "10.0.2.2"
+NAMED = "203.0.113.53"  # every name has this address; its DNS is there, too
+FAR = "198.51.100.2"  # behind the impaired path
 # published: a server's port inside -> where its clients go
 INSIDE = {"iperf3": 5321, "rr": 5322}
 OUTSIDE = {"iperf3": 5311, "rr": 5312}
-OWN = ("sh", "rr", "iperf3", "unshare", "taskset", "timeout", "true")
+OWN = ("sh", "rr", "iperf3", "unshare", "taskset", "timeout", "true", "curl",
+       "impair", "nsenter")
 
 
 class Mode:
-    """One contender: its command line up to CMD and the host's address"""
+    """
+    One contender: its command line up to CMD and the host's address. A variant
+    differs from another one in a setting: some measures are enough of it.
+    """
 
     def __init__(self, name, argv, address, inward=None, slirp_mtu=0,
-                 peer=False):
+                 peer=False, variant=False):
         self.name = name
         self.argv = argv
         self.inward = argv if inward is None else inward
         self.address = address
         self.slirp_mtu = slirp_mtu
         self.peer = peer
+        self.variant = variant
 
 
-def of_postern(postern, mark=""):
-    """The ways of one build of postern; mark ends their names"""
+def of_postern(postern, mark="", old=None):
+    """
+    The ways of one build of postern; mark ends their names, and old is a
+    program that hides what newer kernels have
+    """
     allow = ["--allow", f"127.0.0.1:{TCP_PORT}",
-             "--allow", f"127.0.0.1:{RR_PORT}"]
+             "--allow", f"127.0.0.1:{RR_PORT}",
+             "--allow", f"{NAMED}:{RR_PORT}", "--allow", f"{FAR}:{TCP_PORT}"]
     publish = []
     for what, port in INSIDE.items():
         publish += ["-p", f"127.0.0.1:{OUTSIDE[what]}:{port}"]
 
-    def ours(name, *how):
-        return Mode(name + mark, [postern, "do", *how, *allow, "--"],
-                    GATEWAY, [postern, "do", *how, *publish, "--"])
+    def ours(name, *how, under=(), variant=False):
+        return Mode(name + mark, [*under, postern, "do", *how, *allow, "--"],
+                    GATEWAY, [*under, postern, "do", *how, *publish, "--"],
+                    variant=variant)
 
+    older = [ours("tap, old kernel", "--frontend", "link", "--link", "tap",
+                  under=[old], variant=True)] if old else []
     return [ours("link/tap", "--frontend", "link", "--link", "tap"),
             ours("link/veth", "--frontend", "link", "--link", "veth"),
             ours("tap 1500", "--frontend", "link", "--link", "tap",
-                 "--mtu", "1500"),
+                 "--mtu", "1500", variant=True),
             ours("sockets", "--frontend", "sockets"),
-            ours("direct", "--sockets", "direct")]
+            ours("direct", "--sockets", "direct"), *older]
 
 
-def all_modes(postern, pastas):
+def all_modes(postern, pastas, old):
     """The list that is interleaved; the first is what ratios are against"""
-    modes = [Mode("native", [], "127.0.0.1"), *of_postern(postern)]
+    modes = [Mode("native", [], "127.0.0.1"), *of_postern(postern, old=old)]
     for name, path in pastas:
         for mtu in (65520, 1500):
             argv = [path, "--config-net", "-q", "-m", str(mtu), "-t", "none",
@@ -62,10 +76,10 @@ def all_modes(postern, pastas):
             inward = [*argv]
             inward[inward.index("-t") + 1] = ports
             modes.append(Mode(f"{name} {mtu}", argv, "192.0.2.2", inward,
-                              peer=True))
+                              peer=True, variant=mtu == 1500))
     for mtu in (65520, 1500):
         modes.append(Mode(f"slirp4netns {mtu}", ["unshare", "-Urn"], GATEWAY,
-                          slirp_mtu=mtu, peer=True))
+                          slirp_mtu=mtu, peer=True, variant=mtu == 1500))
     return modes
 
 
@@ -106,6 +120,13 @@ def cpu_ns(pids):
         except OSError:
             continue
     return total
+
+
+def machine_busy():
+    """Seconds that the machine's processors were not idle, since boot"""
+    with open("/proc/stat", encoding="utf-8") as f:
+        fields = [int(x) for x in f.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def rss_bytes(pids):
@@ -190,6 +211,11 @@ class Run:
     def go(self):
         """Lets the shell take its next step"""
         self.proc.stdin.write(b"\n")
+        self.proc.stdin.flush()
+
+    def say(self, words):
+        """To the program inside, which has the shell's stdin"""
+        self.proc.stdin.write(words.encode())
         self.proc.stdin.flush()
 
     def until(self, mark):
