@@ -47,6 +47,7 @@ static void on_paths(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	if (n != sizeof(a)) { /* it is gone: what it is asked is refused */
 		fd_close(&file);
 		loop_del(dp->loop, dp->args->paths_fd);
+		sockets_paths_gone(dp->sockets);
 		return;
 	}
 	a.path[sizeof(a.path) - 1] = '\0';

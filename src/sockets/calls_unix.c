@@ -140,13 +140,26 @@ static void name_of_file(int file, struct sockaddr_un *un)
 	snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d", file);
 }
 
-/* The app's socket, or -EPERM where it is not to be had. */
+/*
+ * The app's socket, or a negative errno: -EPERM where it is not to be had. The
+ * number may be another file's by now, whose flags are not ours to touch.
+ * #syscalls getsockopt
+ */
 static int fetch(const struct sockets *s, const struct call *c, int *nonblock)
 {
-	int fd = s->can_getfd ? fd_fetch(c->tid, (int)c->args[0]) : -EPERM;
+	_auto_close_ int fd =
+		s->can_getfd ? fd_fetch(c->tid, (int)c->args[0]) : -EPERM;
+	int domain;
+	socklen_t len = sizeof(domain);
 
-	*nonblock = fd < 0 ? 0 : (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
-	return fd;
+	*nonblock = 0;
+	if (fd < 0)
+		return -EPERM;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    domain != AF_UNIX)
+		return -ENOTSOCK;
+	*nonblock = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	return fd_take(&fd);
 }
 
 /* #syscalls socket */
@@ -178,8 +191,10 @@ static int connect_found(struct sockets *s, struct unix_call *u)
 	int nonblock;
 	_auto_close_ int fd = fetch(s, &u->call, &nonblock);
 
-	if (fd < 0)
+	if (fd == -EPERM)
 		return connect_other(s, u);
+	if (fd < 0)
+		return fd;
 	u->nonblock = nonblock;
 	name_of_file(u->file, &un);
 	return connect_now(fd, &un, sizeof(un));
@@ -266,6 +281,22 @@ void sockets_path_found(struct sockets *s, uint64_t token,
 		return;
 	}
 	go_on(s, u, now);
+}
+
+void sockets_paths_gone(struct sockets *s)
+{
+	s->find_path = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(s->unix_calls); i++) {
+		struct unix_call *u = &s->unix_calls[i];
+		struct call c = u->call;
+
+		/* of the others the file is known already */
+		if (!u->used || u->file >= 0)
+			continue;
+		waiter_end(s, u);
+		if (call_is_valid(s, &c))
+			call_answer(s, &c, -EACCES);
+	}
 }
 
 /* --- the calls -------------------------------------------------------------

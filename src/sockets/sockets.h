@@ -66,6 +66,8 @@ struct sockets_path {
 };
 void sockets_path_found(struct sockets *s, uint64_t token,
                         const struct sockets_path *found, int64_t now);
+/* sockets_paths_gone() - nobody finds paths any more: who waits is refused */
+void sockets_paths_gone(struct sockets *s);
 /* sockets_set_who() - ask() has the process of a thread looked up; the token
  * is that of frontend_ops.who_ask() */
 void sockets_set_who(struct sockets *s,

@@ -269,9 +269,12 @@ except PermissionError: print("held")'
 	job=$!
 	eventually descendant $job postern-paths
 	paths=$(descendant $job postern-paths)
-	kill -9 "$paths"
+	# it does not answer, and then it is gone: who waits is refused
+	kill -STOP "$paths"
 	touch "$MINE/gone"
-	# what it would have been asked is refused, and the rest goes on
+	sleep 1
+	[ ! -e "$MINE/asked" ]
+	kill -9 "$paths"
 	eventually test -e "$MINE/asked"
 	grep -q EACCES "$MINE/out"
 	kill $job
