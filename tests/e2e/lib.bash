@@ -161,7 +161,7 @@ way_option()
 {
 	case $1 in
 	tap | veth) echo "--frontend=link --link=$1" ;;
-	sockets | bare) echo --frontend=sockets ;;
+	sockets | bare | yama*) echo --frontend=sockets ;;
 	direct) echo --sockets=direct ;;
 	esac
 }
@@ -202,6 +202,14 @@ postern_do()
 		shift
 		bare timeout "${DO_TIMEOUT:-60}" "$POSTERN" -quiet do \
 			"$option" "$@"
+		return ;;
+	yama*)
+		local as=as_user
+
+		[ "$1" = yama ] || as=bare
+		shift
+		"$as" "$RIG_DIR/under-yama" timeout "${DO_TIMEOUT:-60}" "$POSTERN" \
+			-quiet do "$option" "$@"
 		return ;;
 	esac
 	shift
