@@ -19,6 +19,7 @@
 #include "base/passing.h"
 #include "launch/descriptors.h"
 #include "launch/unix_owner.h"
+#include "sockets/sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,17 +40,6 @@ struct finder {
 	struct unix_paths_start start;
 	struct unix_owner owner;
 	int fd;
-};
-
-/* The daemons of nss-resolve, nscd and avahi: by them glibc would ask the
- * host's resolver, past the policy about names. */
-static const char *const resolver_daemons[] = {
-	"/run/nscd/socket",
-	"/var/run/nscd/socket",
-	"/run/systemd/resolve/io.systemd.Resolve",
-	"/run/systemd/resolve/io.systemd.Resolve.Monitor",
-	"/run/avahi-daemon/socket",
-	"/var/run/avahi-daemon/socket",
 };
 
 static bool is_file(const char *path, const struct stat *st)
@@ -164,7 +154,8 @@ static void judge(struct finder *f, uint32_t tid, int fd,
 	(void)read_link(link, a->path, sizeof(a->path));
 	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
 		a->result = -ECONNREFUSED; /* as the kernel says it */
-	else if (is_one_of(resolver_daemons, ARRAY_SIZE(resolver_daemons), &st))
+	else if (is_one_of(sockets_resolver_daemons, SOCKETS_RESOLVER_DAEMONS,
+	                   &st))
 		a->result = -ECONNREFUSED;
 	else if (f->start.control_root &&
 	         is_below(f->start.control_root, a->path))

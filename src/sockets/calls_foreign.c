@@ -23,7 +23,7 @@
 #define MESSAGES_MAX 1024
 #define PATH_AT offsetof(struct sockaddr_un, sun_path)
 
-static const char *const resolver_daemons[] = {
+const char *const sockets_resolver_daemons[SOCKETS_RESOLVER_DAEMONS] = {
 	"/run/nscd/socket",
 	"/var/run/nscd/socket",
 	"/run/systemd/resolve/io.systemd.Resolve",
@@ -40,8 +40,8 @@ static int judge_path(const struct sockets *s, const char *path)
 	if (control && !strncmp(path, control, strlen(control)) &&
 	    path[strlen(control)] == '/')
 		return -EACCES;
-	for (size_t i = 0; i < ARRAY_SIZE(resolver_daemons); i++)
-		if (strcmp(path, resolver_daemons[i]) == 0)
+	for (size_t i = 0; i < SOCKETS_RESOLVER_DAEMONS; i++)
+		if (strcmp(path, sockets_resolver_daemons[i]) == 0)
 			return -ECONNREFUSED;
 	return 0;
 }

@@ -48,6 +48,10 @@ _must_check_ int sockets_start(struct sockets *s, int notify_fd,
  * call could be changed in between.
  */
 void sockets_unix_is_kept(struct sockets *s, bool kept);
+/* sockets_resolver_daemons - paths of nss-resolve, nscd and avahi: by them
+ * glibc would ask the host's resolver, past the policy about names */
+#define SOCKETS_RESOLVER_DAEMONS 6
+extern const char *const sockets_resolver_daemons[SOCKETS_RESOLVER_DAEMONS];
 /*
  * sockets_set_find_path() - find() has the file that path is to thread tid
  * looked up and judged, and where `describe`, its descriptor fd looked at; 0,
