@@ -416,6 +416,9 @@ int runsc_settle_uds(struct cli *c, char *relaxed, size_t len,
 	else if (k->frontend == FRONTEND_LINK)
 		why = "--frontend=link answers no calls; write "
 		      "--frontend=sockets, or -host-uds=all";
+	else if (k->mtu)
+		why = "it needs --frontend=sockets, which has no packets; "
+		      "leave --mtu out, or write -host-uds=all";
 	if (!why) {
 		k->frontend = FRONTEND_SOCKETS;
 		k->frontend_forced = true;

@@ -127,6 +127,9 @@ judging_ways()
 			-- touch "$MINE/ran"
 		[[ "$output" == *"cannot be had"* ]]
 	done
+	run -125 as_user "$RIG_DIR/postern" do --mtu 1400 -host-uds=none -- \
+		touch "$MINE/ran"
+	[[ "$output" == *"leave --mtu out"* ]]
 	run -125 as_user "$RIG_DIR/postern" do -host-uds=all --allow-unix /x -- \
 		touch "$MINE/ran"
 	[[ "$output" == *"-host-uds=create"* ]]
