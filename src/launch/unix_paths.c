@@ -39,7 +39,10 @@
 struct finder {
 	struct unix_paths_start start;
 	struct unix_owner owner;
-	int fd;
+	/* first our end of the pair, then what --allow-unix named when we
+	 * were started: whatever the app puts there later is another file,
+	 * and an inode that is held is not given to one */
+	int fds[1 + CONFIG_UNIX_MAX];
 };
 
 static bool is_file(const char *path, const struct stat *st)
@@ -54,6 +57,17 @@ static bool is_one_of(const char *const *paths, size_t n, const struct stat *st)
 {
 	for (size_t i = 0; i < n; i++)
 		if (is_file(paths[i], st))
+			return true;
+	return false;
+}
+
+static bool is_allowed(const struct finder *f, const struct stat *st)
+{
+	struct stat other;
+
+	for (size_t i = 0; i < f->start.config->nallow_unix; i++)
+		if (fstat(f->fds[1 + i], &other) == 0 &&
+		    other.st_dev == st->st_dev && other.st_ino == st->st_ino)
 			return true;
 	return false;
 }
@@ -161,7 +175,7 @@ static void judge(struct finder *f, uint32_t tid, int fd,
 	         is_below(f->start.control_root, a->path))
 		a->result = -EACCES;
 	else if (k->host_uds != HOST_UDS_ALL && k->host_uds != HOST_UDS_OPEN &&
-	         !is_one_of(k->allow_unix, k->nallow_unix, &st))
+	         !is_allowed(f, &st))
 		judge_owner(f, tid, fd, a);
 }
 
@@ -239,7 +253,7 @@ static void answer(struct finder *f, const struct unix_path_question *q)
 	if (a.result == 0 && q->describe)
 		describe(q, &a);
 	/* it blocks while the supervisor has not read; gone: we hear of it */
-	(void)!passing_send(f->fd, &iov, 1, &fd, a.result == 0 ? 1 : 0);
+	(void)!passing_send(f->fds[0], &iov, 1, &fd, a.result == 0 ? 1 : 0);
 }
 
 static int take_hello(struct finder *f)
@@ -248,7 +262,8 @@ static int take_hello(struct finder *f)
 	struct iovec iov = {&hello, sizeof(hello)};
 	struct passed passed;
 
-	if (passing_receive(f->fd, &iov, 1, 0, 1, &passed) != sizeof(hello)) {
+	if (passing_receive(f->fds[0], &iov, 1, 0, 1, &passed) !=
+	    sizeof(hello)) {
 		(void)passed_take(&passed);
 		return -EPROTO;
 	}
@@ -262,30 +277,59 @@ static void run(struct finder *f)
 
 	if (take_hello(f) < 0)
 		return;
-	while (recv(f->fd, &q, sizeof(q), 0) == sizeof(q)) {
+	while (recv(f->fds[0], &q, sizeof(q), 0) == sizeof(q)) {
 		q.path[sizeof(q.path) - 1] = '\0';
 		answer(f, &q);
 	}
 }
 
+static void let_go(struct finder *f)
+{
+	for (size_t i = 1; i < ARRAY_SIZE(f->fds); i++)
+		fd_close(&f->fds[i]);
+}
+
+/* Before CMD runs, who could put another one there. */
+static int hold_allowed(struct finder *f, struct error *err)
+{
+	const struct sandbox_config *k = f->start.config;
+
+	for (size_t i = 0; i < ARRAY_SIZE(f->fds); i++)
+		f->fds[i] = -1;
+	for (size_t i = 0; i < k->nallow_unix; i++) {
+		f->fds[1 + i] = open(k->allow_unix[i], O_PATH | O_CLOEXEC);
+		if (f->fds[1 + i] < 0)
+			return error_set(err, -errno,
+			                 "--allow-unix %s: ", k->allow_unix[i]);
+	}
+	return 0;
+}
+
 pid_t unix_paths_start(const struct unix_paths_start *s, int *fd,
                        struct error *err)
 {
-	struct finder f = {.start = *s, .fd = -1};
+	struct finder f = {.start = *s};
 	sigset_t none;
 	int pair[2];
-	pid_t pid;
+	pid_t pid = hold_allowed(&f, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(err, -errno, "cannot make a socket pair: ");
+	if (pid == 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		pid = error_set(err, -errno, "cannot make a socket pair: ");
+	if (pid < 0) {
+		let_go(&f);
+		return pid;
+	}
 	pid = fork();
 	if (pid < 0) {
 		pid = -errno;
+		let_go(&f);
 		fd_close(&pair[0]);
 		fd_close(&pair[1]);
 		return error_set(err, pid, "cannot start a process: ");
 	}
 	if (pid > 0) {
+		let_go(&f);
 		fd_close(&pair[1]);
 		*fd = pair[0];
 		return pid;
@@ -295,9 +339,9 @@ pid_t unix_paths_start(const struct unix_paths_start *s, int *fd,
 	(void)prctl(PR_SET_NAME, "postern-paths", 0, 0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	f.fd = pair[1];
+	f.fds[0] = pair[1];
 	stdio_detach(true);
-	descriptors_close_above(&f.fd, 1);
+	descriptors_close_above(f.fds, 1 + s->config->nallow_unix);
 	run(&f);
 	_exit(0);
 }

@@ -172,8 +172,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$RIG_DIR/postern" do -host-uds=create -- \
 	for way in $(judging_ways); do
 		rm -rf "$MINE/a"
 		mkdir -m 777 "$MINE/a"
-		options=-host-uds=create run inside "$way" tricks "$MINE/a" \
-			"$OUT/shut"
+		options="--allow-unix $OUT/open" run inside "$way" tricks \
+			"$MINE/a" "$OUT/shut" "$OUT/open"
 		echo "$way: $output"
 		[ "${lines[-1]}" = held ]
 	done
