@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Which of "a|b|c" it is; check_choice() has seen that it is one. */
 static unsigned int choice_index(const char *choices, const char *value)
@@ -83,6 +84,9 @@ int set_allow_unix(struct cli *c, const struct option *o, const char *value,
 		                 "--allow-unix %s: write the whole path, "
 		                 "/...",
 		                 value);
+	/* it is held from the start on: unix_paths.c */
+	if (access(value, F_OK) < 0)
+		return error_set(err, -errno, "--allow-unix %s: ", value);
 	if (k->nallow_unix == ARRAY_SIZE(k->allow_unix))
 		return error_set(err, -E2BIG,
 		                 "--allow-unix: no more than %d of them",

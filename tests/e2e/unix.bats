@@ -117,7 +117,7 @@ judging_ways()
 }
 
 @test "a frontend that cannot keep them apart says so" {
-	for option in -host-uds=none -host-uds=create "--allow-unix /x"; do
+	for option in -host-uds=none -host-uds=create "--allow-unix $OUT/open"; do
 		# shellcheck disable=SC2086 # words
 		run -125 as_user "$RIG_DIR/postern" do --frontend=link $option \
 			-- touch "$MINE/ran"
@@ -130,9 +130,12 @@ judging_ways()
 	run -125 as_user "$RIG_DIR/postern" do --mtu 1400 -host-uds=none -- \
 		touch "$MINE/ran"
 	[[ "$output" == *"leave --mtu out"* ]]
-	run -125 as_user "$RIG_DIR/postern" do -host-uds=all --allow-unix /x -- \
+	run -125 as_user "$RIG_DIR/postern" do -host-uds=all --allow-unix "$OUT/open" -- \
 		touch "$MINE/ran"
 	[[ "$output" == *"-host-uds=create"* ]]
+	run -125 as_user "$RIG_DIR/postern" do --allow-unix /nowhere -- \
+		touch "$MINE/ran"
+	[[ "$output" == *"/nowhere: No such file"* ]]
 	run -125 as_user "$RIG_DIR/postern" do --allow-unix x -- \
 		touch "$MINE/ran"
 	[[ "$output" == *"whole path"* ]]
