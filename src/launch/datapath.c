@@ -367,9 +367,7 @@ static int start_app(struct datapath *dp, struct error *err)
 	/* in namespaces of ours CMD can always be looked at */
 	dp->handover.filter.keep_dumpable = !app->namespaces;
 	/* by its messages a datagram socket reaches any name */
-	dp->handover.filter.no_unix_datagrams =
-		dp->config->host_uds != HOST_UDS_ALL ||
-		(!app->namespaces && !confine_can_scope());
+	dp->handover.filter.no_unix_datagrams = dp->args->paths_fd >= 0;
 	dp->handover.no_tcp = dp->config->sockets_direct;
 	app->install_filter = sockets_install_filter;
 	app->user = &dp->handover;

@@ -17,8 +17,9 @@ struct datapath_args {
 	unsigned int prefix4, prefix6, mtu;
 	struct addr resolver_aliases[4]; /* from the app's resolv.conf */
 	size_t nresolver_aliases;
-	int paths_fd; /* sockets: to the process of unix_paths.h, owned, or -1
-	               */
+	/* sockets: to the process of unix_paths.h, owned; -1: no path and no
+	 * abstract name has to be kept from the app */
+	int paths_fd;
 	/*
 	 * sockets: the app's side, which the datapath has to start with
 	 * app_side_start() (it must be an ancestor of CMD) before it closes

@@ -35,8 +35,8 @@ struct app_side {
 	struct ifconfig ifc; /* ifname "": loopback only */
 	char congestion[16]; /* the host's congestion control, or "" */
 
-	bool unix_diag; /* sockets: send a sock_diag socket as MSG_APP_NETWORK
-	                 */
+	/* sockets: send a sock_diag socket as MSG_APP_NETWORK */
+	bool unix_diag;
 	/* the directory of control sockets, to be hidden; NULL: none */
 	const char *control_root;
 	/* the app's resolv.conf; NULL: leave the host's */

@@ -22,8 +22,7 @@ struct identity {
 	uint32_t ino, dev; /* dev: MKDEV() of include/linux/kdev_t.h */
 };
 
-/* --- of the file -----------------------------------------------------------
- */
+/* --- of the file ---------------------------------------------------------- */
 
 static bool mount_device(uint32_t tid, unsigned int mount, uint32_t *dev)
 {
@@ -73,8 +72,7 @@ static bool identity_of(uint32_t tid, int fd, struct identity *out)
 	return true;
 }
 
-/* --- of the sockets --------------------------------------------------------
- */
+/* --- of the sockets ------------------------------------------------------- */
 
 static int ask(int diag)
 {

@@ -12,8 +12,8 @@ enum unix_owned {
 };
 
 struct unix_owner {
-	int app;  /* sock_diag of the app's own network, owned; -1: it has none
-	           */
+	/* sock_diag of the app's own network, owned; -1: it has none */
+	int app;
 	int here; /* of the caller's */
 	pid_t root;
 	struct who who;
@@ -27,11 +27,10 @@ struct unix_owner {
 void unix_owner_init(struct unix_owner *o, int app, pid_t root);
 /*
  * unix_owner_of() - fd: a socket's file, open with O_PATH, on a mount that
- * thread tid sees. Asks the kernel
- * which socket was bound as that file (unix_diag(7), UDIAG_SHOW_VFS), so that
- * renaming does not matter. Of an inode 32 bits are compared, as the kernel
- * tells no more. A server in a network that is neither the app's nor the
- * caller's is not seen.
+ * thread tid sees. Asks the kernel which socket was bound as that file
+ * (sock_diag(7), UDIAG_SHOW_VFS), so that renaming does not matter. Of an
+ * inode 32 bits are compared, as the kernel tells no more. A server in a
+ * network that is neither the app's nor the caller's is not seen.
  */
 enum unix_owned unix_owner_of(struct unix_owner *o, uint32_t tid, int fd);
 

@@ -79,8 +79,7 @@ static bool is_below(const char *dir, const char *path)
 	return !strncmp(path, dir, len) && path[len] == '/';
 }
 
-/* --- where the path leads --------------------------------------------------
- */
+/* --- where the path leads ------------------------------------------------- */
 
 static ssize_t read_link(const char *path, char *buf, size_t len)
 {
@@ -138,8 +137,7 @@ static int open_in_app(uint32_t tid, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- may it be reached? ----------------------------------------------------
- */
+/* --- may it be reached? --------------------------------------------------- */
 
 static void judge_owner(struct finder *f, uint32_t tid, int fd,
                         struct unix_path_answer *a)
@@ -179,8 +177,7 @@ static void judge(struct finder *f, uint32_t tid, int fd,
 		judge_owner(f, tid, fd, a);
 }
 
-/* --- the descriptor in the app ---------------------------------------------
- */
+/* --- the descriptor in the app -------------------------------------------- */
 
 static unsigned int flags_of(uint32_t tid, int fd)
 {
@@ -237,8 +234,7 @@ static void describe(const struct unix_path_question *q,
 	a->nonblock = flags & O_NONBLOCK;
 }
 
-/* --- the process -----------------------------------------------------------
- */
+/* --- the process ---------------------------------------------------------- */
 
 static void answer(struct finder *f, const struct unix_path_question *q)
 {

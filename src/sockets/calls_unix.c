@@ -36,8 +36,7 @@ bool unix_is_judged(const struct sockets *s)
 	return s->config.unix_rules || !s->unix_kept;
 }
 
-/* --- calls that wait -------------------------------------------------------
- */
+/* --- calls that wait ------------------------------------------------------ */
 
 static uint32_t waiter_index(const struct sockets *s, const struct unix_call *u)
 {
@@ -88,8 +87,7 @@ void unix_fini(struct sockets *s)
 		fd_close(&s->unix_calls[i].file);
 }
 
-/* --- names -----------------------------------------------------------------
- */
+/* --- names ---------------------------------------------------------------- */
 
 static int read_name(struct sockets *s, const struct call *c,
                      struct sockaddr_un *un, size_t *len)
@@ -114,8 +112,7 @@ static bool is_path(const struct sockaddr_un *un, size_t len)
 	return len > PATH_AT && un->sun_path[0];
 }
 
-/* --- acts ------------------------------------------------------------------
- */
+/* --- acts ----------------------------------------------------------------- */
 
 /* connect(2) that never blocks: the flag is the app's, so it is put back. */
 /* #syscalls connect fcntl */
@@ -299,8 +296,7 @@ void sockets_paths_gone(struct sockets *s)
 	}
 }
 
-/* --- the calls -------------------------------------------------------------
- */
+/* --- the calls ------------------------------------------------------------ */
 
 /*
  * The kernel looks an abstract name up in the network of the socket: where

@@ -9,6 +9,8 @@
  * lost, the same ones for the same SEED. Says "ready" and runs until killed.
  * The interfaces must have no segmentation or checksum offload.
  */
+#include "common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -44,20 +46,6 @@ struct way {
 
 static int64_t delay_ns;
 static uint64_t lost_per_million;
-
-static _Noreturn void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 /* xorshift64 (Marsaglia 2003) */
 static bool is_lost(struct way *w)

@@ -18,6 +18,8 @@
  *                            fast as it goes: of their counts the least, most
  * Clients print one JSON object: count, ms, p50_us, p99_us.
  */
+#include "common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -35,20 +37,6 @@
 #include <unistd.h>
 
 #define SAMPLES 4000000
-
-static _Noreturn void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static void nofile(void)
 {
