@@ -111,23 +111,31 @@ static ino_t namespace_of(pid_t pid, const char *kind)
 	return i;
 }
 
-/* Is the target in a user namespace that the caller's user made? */
+/*
+ * Is the target in a user namespace that the caller's user made below its own,
+ * or below one of those (cap_capable() of security/commoncap.c)? A caller that
+ * may not be looked at is one of postern's, which stay in ours.
+ */
 static bool owns(pid_t caller, pid_t target)
 {
-	int fd = open_namespace(target, "user"), parent;
 	ino_t own = namespace_of(caller, "user");
-	uid_t owner = (uid_t)-1;
-	bool yes;
+	int fd = open_namespace(target, "user");
+	bool yes = false;
 
-	if (fd < 0)
-		return false;
-	parent = ioctl(fd, NS_GET_PARENT);
-	yes = inode(fd) != own && inode(parent) == own &&
-	      ioctl(fd, NS_GET_OWNER_UID, &owner) == 0 &&
-	      (long)owner == euid_of(caller);
-	if (parent >= 0)
-		close(parent);
-	close(fd);
+	if (!own)
+		own = namespace_of(getpid(), "user");
+	while (fd >= 0 && !yes && inode(fd) != own) {
+		int parent = ioctl(fd, NS_GET_PARENT);
+		uid_t owner = (uid_t)-1;
+
+		yes = parent >= 0 && inode(parent) == own &&
+		      ioctl(fd, NS_GET_OWNER_UID, &owner) == 0 &&
+		      (long)owner == euid_of(caller);
+		close(fd);
+		fd = parent;
+	}
+	if (fd >= 0)
+		close(fd);
 	return yes;
 }
 
@@ -162,7 +170,8 @@ static pid_t translated(pid_t thread, pid_t number)
 	struct dirent *e;
 	DIR *d;
 
-	if (space == namespace_of(getpid(), "pid"))
+	/* one that may not be looked at is one of postern's, in ours */
+	if (!space || space == namespace_of(getpid(), "pid"))
 		return number;
 	d = opendir("/proc");
 	while (d && !found && (e = readdir(d))) {
