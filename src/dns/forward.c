@@ -159,19 +159,33 @@ static bool is_asked_already(struct resolver *r, const struct asker *who)
 	return false;
 }
 
-void resolver_forward(struct resolver *r, const struct asker *who, int64_t now)
+/* NULL: all are in use. A slot is first touched when all before it are. */
+static struct query *take_slot(struct resolver *r)
 {
 	struct query *qu = r->idle.next;
 
+	if (qu == &r->idle) {
+		if (r->fresh == r->config.max_queries)
+			return NULL;
+		qu = &r->queries[r->fresh++];
+	}
+	resolver_list_move(qu, &r->live);
+	return qu;
+}
+
+void resolver_forward(struct resolver *r, const struct asker *who, int64_t now)
+{
+	struct query *qu;
+
 	if (is_asked_already(r, who))
 		return;
-	if (qu == &r->idle) {
+	qu = take_slot(r);
+	if (!qu) {
 		resolver_reply_error(r, who, DNS_SERVFAIL,
 		                     DNS_EDE_NO_REACHABLE_AUTHORITY,
 		                     "too many questions at a time");
 		return;
 	}
-	resolver_list_move(qu, &r->live);
 	qu->used = true;
 	qu->client = who->client;
 	qu->client_tcp = who->tcp;

@@ -66,6 +66,8 @@ struct resolver {
 	struct query live, idle; /* list heads */
 	int64_t next_ns;         /* lower bound of the live deadlines */
 	struct query *queries;
+	size_t fresh; /* those from here on were never used, nor are in a list
+	               */
 	uint8_t *out; /* DNS_MESSAGE_MAX bytes: the message being made */
 };
 

@@ -60,8 +60,6 @@ struct resolver *resolver_new(const struct resolver_config *config,
 	}
 	resolver_list_init(&r->live);
 	resolver_list_init(&r->idle);
-	for (size_t i = 0; i < config->max_queries; i++)
-		resolver_list_move(&r->queries[i], &r->idle);
 	return r;
 }
 

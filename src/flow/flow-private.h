@@ -130,7 +130,7 @@ struct flow_table {
 	uint32_t free_head, fresh; /* slots from `fresh` on were never used */
 	struct flow_chain dead, lists[FLOW_LISTS];
 	uint32_t pend_head, pend_tail;
-	uint32_t *buckets; /* slot index or FLOW_NONE; open addressing */
+	uint32_t *buckets; /* slot index + 1, 0: empty; open addressing */
 	uint32_t bucket_mask;
 	size_t connecting;
 	struct flow_stats stats;

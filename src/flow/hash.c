@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* calloc gives an empty table whose pages are not touched before their use */
+#define EMPTY 0u
+
 int flow_hash_init(struct flow_table *ft, size_t entries)
 {
 	size_t n = 64;
@@ -13,10 +16,9 @@ int flow_hash_init(struct flow_table *ft, size_t entries)
 	/* at most half full, so that probes stay short */
 	while (n < entries * 2)
 		n *= 2;
-	ft->buckets = malloc(n * sizeof(*ft->buckets));
+	ft->buckets = calloc(n, sizeof(*ft->buckets));
 	if (!ft->buckets)
 		return -ENOMEM;
-	memset(ft->buckets, 0xff, n * sizeof(*ft->buckets));
 	ft->bucket_mask = (uint32_t)(n - 1);
 	return 0;
 }
@@ -47,9 +49,9 @@ struct flow *flow_hash_find(struct flow_table *ft, enum flow_kind kind,
 	uint32_t h = hash_of(ft, kind, t);
 
 	*hash = h;
-	for (uint32_t at = h & ft->bucket_mask; ft->buckets[at] != FLOW_NONE;
+	for (uint32_t at = h & ft->bucket_mask; ft->buckets[at] != EMPTY;
 	     at = (at + 1) & ft->bucket_mask) {
-		struct flow *f = &ft->slots[ft->buckets[at]];
+		struct flow *f = &ft->slots[ft->buckets[at] - 1];
 
 		if (f->hash == h && f->kind == kind &&
 		    endpoint_equal(&f->t.app, &t->app) &&
@@ -63,26 +65,26 @@ void flow_hash_insert(struct flow_table *ft, struct flow *f, uint32_t hash)
 {
 	uint32_t at = hash & ft->bucket_mask;
 
-	while (ft->buckets[at] != FLOW_NONE)
+	while (ft->buckets[at] != EMPTY)
 		at = (at + 1) & ft->bucket_mask;
 	f->hash = hash;
-	ft->buckets[at] = (uint32_t)(f - ft->slots);
+	ft->buckets[at] = (uint32_t)(f - ft->slots) + 1;
 }
 
 /* Removal shifts later entries back, so that no tombstones pile up. */
 void flow_hash_remove(struct flow_table *ft, struct flow *f)
 {
-	uint32_t mask = ft->bucket_mask, index = (uint32_t)(f - ft->slots);
+	uint32_t mask = ft->bucket_mask, entry = (uint32_t)(f - ft->slots) + 1;
 	uint32_t hole = f->hash & mask, at;
 
-	while (ft->buckets[hole] != index) {
-		if (ft->buckets[hole] == FLOW_NONE)
+	while (ft->buckets[hole] != entry) {
+		if (ft->buckets[hole] == EMPTY)
 			return;
 		hole = (hole + 1) & mask;
 	}
-	for (at = (hole + 1) & mask; ft->buckets[at] != FLOW_NONE;
+	for (at = (hole + 1) & mask; ft->buckets[at] != EMPTY;
 	     at = (at + 1) & mask) {
-		uint32_t home = ft->slots[ft->buckets[at]].hash & mask;
+		uint32_t home = ft->slots[ft->buckets[at] - 1].hash & mask;
 
 		/* may it move to the hole without passing its home? */
 		if (((at - home) & mask) < ((at - hole) & mask))
@@ -90,5 +92,5 @@ void flow_hash_remove(struct flow_table *ft, struct flow *f)
 		ft->buckets[hole] = ft->buckets[at];
 		hole = at;
 	}
-	ft->buckets[hole] = FLOW_NONE;
+	ft->buckets[hole] = EMPTY;
 }

@@ -33,6 +33,7 @@ struct host {
 	bool has_peek_off4, has_peek_off6;
 	bool told_ping;
 	struct host_listen *listens; /* by slot, FLOW_PUBLISH_MAX */
+	uint32_t nlistens;           /* from here on none was ever open */
 	struct host_clients *clients;
 	uint8_t *buffers; /* HOST_BATCH * HOST_DATAGRAM_MAX; also discards */
 	struct host_train app_train;  /* app -> host */

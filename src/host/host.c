@@ -236,7 +236,7 @@ void host_free(struct host *h)
 {
 	if (!h)
 		return;
-	host_listen_free(h->listens);
+	host_listen_free(h);
 	free(h->clients);
 	munmap(h->buffers, BUFFERS_LEN);
 	free(h);

@@ -29,12 +29,12 @@ struct host_listen *host_listen_new(void)
 	return calloc(FLOW_PUBLISH_MAX, sizeof(struct host_listen));
 }
 
-void host_listen_free(struct host_listen *all)
+void host_listen_free(struct host *h)
 {
-	for (uint32_t i = 0; all && i < FLOW_PUBLISH_MAX; i++)
-		if (all[i].is_open || all[i].clients)
-			fd_close(&all[i].fd);
-	free(all);
+	for (uint32_t i = 0; h->listens && i < h->nlistens; i++)
+		if (h->listens[i].is_open || h->listens[i].clients)
+			fd_close(&h->listens[i].fd);
+	free(h->listens);
 }
 
 static int watch(struct host *h, uint32_t slot)
@@ -71,6 +71,7 @@ int host_publish_open(void *user, uint32_t slot, const struct flow_publish *p,
 		return rc;
 	s->fd = fd_take(&owned);
 	s->is_open = true;
+	h->nlistens = MAX(h->nlistens, slot + 1);
 	s->gen = s->gen % 0xffffff + 1;
 	return 0;
 }

@@ -18,7 +18,8 @@ struct host_listen {
 
 /* FLOW_PUBLISH_MAX of them, none open; NULL: out of memory */
 struct host_listen *host_listen_new(void);
-void host_listen_free(struct host_listen *all);
+/* host_listen_free() - h->listens, which may be NULL, and what is open */
+void host_listen_free(struct host *h);
 /* host_listen_start() - takes LOOP_HOST_LISTEN */
 void host_listen_start(struct host *h);
 /* host_listen_left() - a flow of the UDP socket `slot` has ended */

@@ -35,7 +35,7 @@ struct exchange {
 struct upstream {
 	struct loop *loop;
 	struct resolver *resolver;
-	size_t max;
+	size_t max, fresh; /* from fresh on they were never used */
 	struct exchange *exchanges;
 	uint8_t in[LENGTH_LEN + DNS_MESSAGE_MAX];
 };
@@ -56,8 +56,6 @@ struct upstream *upstream_new(struct loop *loop, size_t max)
 	}
 	u->loop = loop;
 	u->max = max;
-	for (size_t i = 0; i < max; i++)
-		u->exchanges[i].fd = -1;
 	loop_handle(loop, LOOP_UPSTREAM, on_event, u);
 	return u;
 }
@@ -71,7 +69,7 @@ void upstream_free(struct upstream *u)
 {
 	if (!u)
 		return;
-	for (size_t i = 0; i < u->max; i++)
+	for (size_t i = 0; i < u->fresh; i++)
 		upstream_close(u, (uint32_t)i);
 	free(u->exchanges);
 	free(u);
@@ -82,7 +80,7 @@ void upstream_close(struct upstream *u, uint32_t slot)
 {
 	struct exchange *e = &u->exchanges[slot];
 
-	if (e->fd < 0)
+	if (slot >= u->fresh || e->fd < 0)
 		return;
 	loop_del(u->loop, e->fd);
 	close(e->fd);
@@ -156,6 +154,8 @@ int upstream_send(struct upstream *u, uint32_t slot,
 	int rc;
 
 	assert(slot < u->max && len <= QUERY_MAX);
+	while (u->fresh <= slot)
+		u->exchanges[u->fresh++].fd = -1;
 	upstream_close(u, slot);
 	rc = open_exchange(u, slot, server, tcp);
 	if (rc == 0 && !tcp)
@@ -255,7 +255,7 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	struct upstream *u = user;
 	struct exchange *e;
 
-	if (index >= u->max)
+	if (index >= u->fresh)
 		return;
 	e = &u->exchanges[index];
 	if (e->fd < 0 || e->gen != gen)

@@ -156,7 +156,7 @@ static int take_route(const struct nlmsghdr *nlh, void *user)
 static int dump_routes(int fd, uint8_t family, struct routes *r)
 {
 	union {
-		char buf[16384];
+		char buf[8192]; /* as MNL_SOCKET_BUFFER_SIZE */
 		struct nlmsghdr align;
 	} m;
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(m.buf);

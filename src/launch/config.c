@@ -2,11 +2,8 @@
 /* config.c - the defaults of `postern do` */
 #include "launch/config.h"
 
-#include <string.h>
-
 void sandbox_config_init(struct sandbox_config *c)
 {
-	memset(c, 0, sizeof(*c));
 	c->log_level = LOG_LEVEL_NOTICE;
 	c->log_fd = c->debug_log_fd = c->panic_log_fd = -1;
 	c->flow_log_fd = c->flow_memory_fd = c->flow_done_fd = -1;

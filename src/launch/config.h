@@ -147,7 +147,10 @@ struct sandbox_config {
 	char **argv;         /* CMD and its arguments, NULL-terminated */
 };
 
-/* sandbox_config_init() - the defaults of `postern do` */
+/*
+ * sandbox_config_init() - the defaults of `postern do`, into zeroed memory: its
+ * pages that hold nothing are never touched
+ */
 void sandbox_config_init(struct sandbox_config *c);
 
 #endif

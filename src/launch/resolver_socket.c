@@ -32,8 +32,8 @@ struct udp_asker {
 };
 
 struct tcp_asker {
-	uint32_t gen;
-	int fd; /* -1: free */
+	uint32_t gen; /* 0: free */
+	int fd;
 	size_t len;
 	uint8_t query[2 + QUERY_MAX];
 };
@@ -106,12 +106,14 @@ static void accept_conn(struct resolver_sockets *rs, int listener)
 		struct tcp_asker *c = &rs->conns[i];
 		struct loop_ref ref = {LOOP_RESOLVER, SOCKETS_MAX + i, 0};
 
-		if (c->fd >= 0)
+		if (c->gen)
 			continue;
-		c->gen = ref.gen = next_gen(rs);
+		ref.gen = next_gen(rs);
+		if (loop_add(rs->loop, fd, EPOLLIN, ref) < 0)
+			return;
+		c->gen = ref.gen;
 		c->len = 0;
-		if (loop_add(rs->loop, fd, EPOLLIN, ref) == 0)
-			c->fd = fd_take(&fd);
+		c->fd = fd_take(&fd);
 		return;
 	}
 	/* all in use: closed, the asker asks again */
@@ -169,7 +171,7 @@ static void on_event(void *user, uint32_t index, uint32_t gen, uint32_t events,
 	if (index >= SOCKETS_MAX) {
 		struct tcp_asker *c = &rs->conns[index - SOCKETS_MAX];
 
-		if (c->fd >= 0 && c->gen == gen)
+		if (c->gen == gen)
 			read_tcp(rs, c, now);
 	} else if (rs->sockets[index].tcp) {
 		accept_conn(rs, rs->sockets[index].fd);
@@ -235,8 +237,6 @@ struct resolver_sockets *resolver_sockets_new(struct loop *loop,
 		return NULL;
 	rs->loop = loop;
 	rs->resolver = resolver;
-	for (size_t i = 0; i < CONNS_MAX; i++)
-		rs->conns[i].fd = -1;
 	loop_handle(loop, LOOP_RESOLVER, on_event, rs);
 	return rs;
 }
@@ -248,6 +248,7 @@ void resolver_sockets_free(struct resolver_sockets *rs)
 	for (size_t i = 0; i < rs->nsockets; i++)
 		fd_close(&rs->sockets[i].fd);
 	for (size_t i = 0; i < CONNS_MAX; i++)
-		fd_close(&rs->conns[i].fd);
+		if (rs->conns[i].gen)
+			fd_close(&rs->conns[i].fd);
 	free(rs);
 }
