@@ -15,15 +15,12 @@
 static int limit_bounding_set(uint64_t keep)
 {
 	for (unsigned long cap = 0; cap < 64; cap++) {
-		int has;
-
-		if (keep & CAP_BIT_(cap))
+		if (keep & CAP_BIT_(cap) ||
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
-		has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-		if (has < 0)
-			return 0; /* beyond the last that the kernel knows */
-		if (has && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return errno == EPERM ? 0 : -errno;
+		if (errno == EINVAL) /* beyond the last one of this kernel */
+			return 0;
+		return errno == EPERM ? 0 : -errno;
 	}
 	return 0;
 }

@@ -46,7 +46,9 @@ struct datapath {
 	struct sockets *sockets;
 	struct sockets_handover handover;
 	struct resolver_sockets *resolver_sockets;
+	bool joined;     /* the set-up is over */
 	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
+	bool is_left;    /* and the monitor has gone after it */
 	struct datapath_control control;
 	int status;
 	char text[MESSAGE_TEXT_MAX];
@@ -66,10 +68,14 @@ void datapath_doors_free(struct datapath *dp);
 int datapath_door_open(void *user, uint32_t door, struct flow_id id);
 /* datapath_paths.c: asks the process of unix_paths.h, where there is one */
 _must_check_ int datapath_paths_build(struct datapath *dp, struct error *err);
-/* The rooms, made in this order; the second once MSG_START has come. */
+/*
+ * The rooms, made in this order while the app's side is at work at its own;
+ * then, once MSG_START has come, with what that side has sent.
+ */
 _must_check_ int datapath_build_resolver(struct datapath *dp,
                                          struct error *err);
 _must_check_ int datapath_build(struct datapath *dp, struct error *err);
+_must_check_ int datapath_join(struct datapath *dp, struct error *err);
 /* datapath_control_take() - MSG_CONTROL, its text in dp->text. 0 or -EPROTO */
 _must_check_ int datapath_control_take(struct datapath *dp,
                                        const struct message_head *head,

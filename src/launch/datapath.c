@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* datapath.c - the confined process that carries the app's traffic */
 /*
- * The life of the process: `take_setup` takes what the monitor sends until
- * MSG_START, `datapath_build` makes the rooms and joins them,
- * `confine_datapath` shuts the door, then `loop_run` until MSG_STOP or the end
- * of the pair. Lines for people go to the monitor: this process keeps no stdio,
- * so that it can neither hold the app's pipes open nor be stopped by one that
- * is full.
+ * The life of the process: `datapath_build` makes the rooms, `take_setup` takes
+ * what the monitor sends until MSG_START, `datapath_join` joins the rooms to
+ * it, `confine_datapath` shuts the door, then `loop_run` until MSG_STOP or the
+ * end of the pair. Lines for people go to the monitor: this process keeps no
+ * stdio, so that it can neither hold the app's pipes open nor be stopped by one
+ * that is full.
  */
 #include "launch/datapath-private.h"
 
@@ -129,7 +129,7 @@ static int take_common(struct datapath *dp, const struct message_head *head,
 	}
 	if (head->kind == MSG_PUBLISH && *fd >= 0 && dp->ft)
 		return take_publish(dp, head, fd_take(fd));
-	if (head->kind == MSG_DOOR && *fd >= 0 && !dp->ft)
+	if (head->kind == MSG_DOOR && *fd >= 0 && !dp->joined)
 		return take_door(dp, head->a, fd_take(fd));
 	if (head->kind == MSG_DOOR_OPENED && dp->ft)
 		return take_door_opened(dp, head, fd_take(fd));
@@ -208,6 +208,11 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 	(void)events;
 	if (rc == -EAGAIN)
 		return;
+	if (rc == 0 && dp->stop_at != TIME_NEVER) {
+		dp->is_left = true;
+		loop_del(dp->loop, dp->monitor_fd);
+		return;
+	}
 	if (rc > 0 && head.kind == MSG_STOP) {
 		dp->stop_at = MIN(dp->stop_at, now + DRAIN_NS);
 		(void)fd_take(&fd); /* the end closes it, nobody waits then */
@@ -232,7 +237,11 @@ static void on_monitor(void *user, uint32_t index, uint32_t gen,
 	}
 }
 
-/* The end: at once when nothing of the app's is on its way any more. */
+/*
+ * The end: when nothing of the app's is on its way any more and the monitor is
+ * gone. What is torn down here takes the same locks of the kernel as its exit,
+ * and somebody waits for that one.
+ */
 static int64_t stop_deadline(void *user)
 {
 	const struct datapath *dp = user;
@@ -247,7 +256,8 @@ static void stop_turn_end(void *user, int64_t now)
 	datapath_control_turn_end(dp, now);
 	if (dp->stop_at == TIME_NEVER)
 		return;
-	if (now >= dp->stop_at || !flow_stats(dp->ft)->app_open)
+	if (now >= dp->stop_at ||
+	    (dp->is_left && !flow_stats(dp->ft)->app_open))
 		loop_stop(dp->loop);
 }
 
@@ -293,6 +303,7 @@ static int no_blocking(int fd)
 
 static int prepare(struct datapath *dp, struct error *err)
 {
+	static const char cannot[] = "cannot start the datapath: ";
 	struct random_source random;
 	int rc;
 
@@ -310,6 +321,10 @@ static int prepare(struct datapath *dp, struct error *err)
 	rc = datapath_doors_init(dp, err);
 	if (!rc)
 		rc = datapath_build_resolver(dp, err);
+	if (!rc)
+		rc = datapath_build(dp, err);
+	if (rc < 0)
+		return err->code ? rc : error_set(err, rc, "%s", cannot);
 	while (!rc)
 		rc = take_setup(dp, err);
 	if (rc < 0)
@@ -318,10 +333,9 @@ static int prepare(struct datapath *dp, struct error *err)
 	rc = no_blocking(dp->monitor_fd);
 	if (rc < 0)
 		return error_set(err, rc, "cannot set O_NONBLOCK: ");
-	rc = datapath_build(dp, err);
-	if (rc < 0 && !err->code)
-		error_set(err, rc, "cannot start the datapath: ");
-	return rc;
+	dp->joined = true;
+	rc = datapath_join(dp, err);
+	return rc < 0 && !err->code ? error_set(err, rc, "%s", cannot) : rc;
 }
 
 static void teardown(struct datapath *dp)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* datapath_build.c - makes the rooms of the datapath and joins them */
+/* datapath_build.c - makes the rooms of the datapath, joins them to the app */
 #include "launch/datapath-private.h"
 
 #include "base/cleanup.h"
@@ -378,7 +378,7 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 		.prefix6 = a->prefix6,
 		.mtu = a->mtu,
 		.gso = !c->gso_off,
-		.big = dp->port.kind == FRAME_PORT_TAP && kernel_takes_big(),
+		.big = kernel_takes_big(),
 		.dhcp = true,
 		.ra = true,
 		.max_conns = flows,
@@ -386,8 +386,6 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 		.pool_bytes = POOL_BYTES,
 	};
 
-	if (dp->port.fd < 0)
-		return error_set(err, -EPROTO, "no frame port was sent");
 	memcpy(sc.mac, FRAME_PORT_MAC_HOST, sizeof(sc.mac));
 	dp->link =
 		link_new(&sc, &dp->port, dp->loop, &random, on_port_dead, dp);
@@ -400,8 +398,6 @@ static int build_link(struct datapath *dp, size_t flows, struct error *err)
 		                 "no memory for the app's "
 		                 "loopback");
 	link_set_app_sockets(dp->link, dp->app_sockets);
-	link_set_who(dp->link, dp->app_index ? dp->app_network : -1,
-	             (unsigned int)dp->app_index, on_ask_socket, dp);
 	return build_capture(dp, err);
 }
 
@@ -428,9 +424,6 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		.no_unix_bind = dp->config->host_uds == HOST_UDS_NONE ||
 	                        dp->config->host_uds == HOST_UDS_OPEN,
 	};
-
-	int rc;
-
 	if (!a->app->namespaces)
 		sc.control_root = a->app->control_root;
 	memcpy(sc.resolver_aliases, a->resolver_aliases,
@@ -440,9 +433,6 @@ static int build_sockets(struct datapath *dp, size_t flows, struct error *err)
 		return error_set(err, -ENOMEM, "no memory for %zu sockets",
 		                 flows);
 	sockets_set_who(dp->sockets, on_ask_thread, dp);
-	rc = datapath_paths_build(dp, err);
-	if (rc)
-		return rc;
 	member.user = dp->sockets;
 	loop_member_add(dp->loop, &member);
 	return 0;
@@ -516,12 +506,31 @@ int datapath_build(struct datapath *dp, struct error *err)
 		rc = build_flow(dp, flows, err);
 	if (!rc && dp->app_sockets)
 		app_sockets_bind(dp->app_sockets, dp->ft);
+	return rc ? rc : build_own(dp, err);
+}
+
+static int join_link(struct datapath *dp, struct error *err)
+{
+	int rc;
+
+	if (dp->port.fd < 0)
+		return error_set(err, -EPROTO, "no frame port was sent");
+	link_set_who(dp->link, dp->app_index ? dp->app_network : -1,
+	             (unsigned int)dp->app_index, on_ask_socket, dp);
+	rc = datapath_doors_build(dp, err);
+	return rc ? rc : link_start(dp->link, dp->ft);
+}
+
+static int join_sockets(struct datapath *dp, struct error *err)
+{
+	int rc = datapath_paths_build(dp, err);
+
 	if (!rc)
 		rc = datapath_doors_build(dp, err);
-	if (!rc)
-		rc = build_own(dp, err);
-	if (rc)
-		return rc;
-	return dp->args->sockets ? await_listener(dp, err)
-	                         : link_start(dp->link, dp->ft);
+	return rc ? rc : await_listener(dp, err);
+}
+
+int datapath_join(struct datapath *dp, struct error *err)
+{
+	return dp->args->sockets ? join_sockets(dp, err) : join_link(dp, err);
 }

@@ -56,20 +56,16 @@ static int install_filter(const struct app_exec *x, struct error *err)
 	return confine_app_filter(&filter, err);
 }
 
-static int prepare(const struct app_exec *x, struct error *err)
+int app_exec_prepare(struct app_exec *x, struct error *err)
 {
-	const char *cwd = x->config->cwd;
 	int rc;
 
-	if (cwd && chdir(cwd) < 0)
-		return error_set(err, -errno, "cannot go to %s: ", cwd);
+	x->prepared = true;
 	rewrite_listen_pid(x->launched_as);
 	descriptors_for_cmd(x->config);
 	rc = drop_rights(x, err);
 	if (rc)
 		return rc;
-	if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
-		return error_set(err, -errno, "cannot set signal mask: ");
 	/* for the copy of us that spawner_start() makes: under the filter it
 	 * may only seem to work. Our exec takes it back (prctl(2)) */
 	if (x->exec_fd >= 0)
@@ -77,13 +73,27 @@ static int prepare(const struct app_exec *x, struct error *err)
 	return install_filter(x, err);
 }
 
-void app_exec(const struct app_exec *x)
+static int last_steps(struct app_exec *x, struct error *err)
+{
+	const char *cwd = x->config->cwd;
+	int rc = x->prepared ? 0 : app_exec_prepare(x, err);
+
+	if (rc)
+		return rc;
+	if (cwd && chdir(cwd) < 0)
+		return error_set(err, -errno, "cannot go to %s: ", cwd);
+	if (sigprocmask(SIG_SETMASK, &x->mask, NULL) < 0)
+		return error_set(err, -errno, "cannot set signal mask: ");
+	return 0;
+}
+
+void app_exec(struct app_exec *x)
 {
 	char **argv = x->config->argv;
 	struct error err = {0};
 	int rc;
 
-	if (prepare(x, &err)) {
+	if (last_steps(x, &err)) {
 		log_error("%s", err.text);
 		_exit(EXIT_POSTERN);
 	}

@@ -19,20 +19,27 @@ struct app_exec {
 	bool root_inside;  /* uid 0, to whom exec gives capabilities */
 	bool no_user_ns;   /* real root: keep only harmless ones */
 	/*
-	 * Installs the filter, as the very last thing before exec; NULL:
+	 * Installs the filter, as the last thing of app_exec_prepare(); NULL:
 	 * confine_app_filter() as config says. Under `sockets` it also hands
 	 * the listener over.
 	 */
 	int (*install_filter)(void *user, struct error *err);
 	void *user;
-	int exec_fd; /* where spawner_start() listens; -1: nowhere */
+	int exec_fd;   /* where spawner_start() listens; -1: nowhere */
+	bool prepared; /* app_exec_prepare() was called */
 };
 
 /*
- * app_exec() - descriptor rules, working directory, LISTEN_PID, capabilities,
- * signal mask, filter, exec. Does not return: a failure is one line on stderr
- * and exit 125 (ours), 126 (not executable) or 127 (not found).
+ * app_exec_prepare() - LISTEN_PID, descriptor rules, capabilities, filter: all
+ * that can be done before the word to start. What is left, CMD itself may do.
  */
-_Noreturn void app_exec(const struct app_exec *x);
+_must_check_ int app_exec_prepare(struct app_exec *x, struct error *err);
+
+/*
+ * app_exec() - what app_exec_prepare() does if it was not called, working
+ * directory, signal mask, exec. Does not return: a failure is one line on
+ * stderr and exit 125 (ours), 126 (not executable) or 127 (not found).
+ */
+_Noreturn void app_exec(struct app_exec *x);
 
 #endif

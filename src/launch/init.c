@@ -92,9 +92,17 @@ static int cmd_take_ids(const struct app_side *a, int sock, struct error *err)
 	return a->ids.become_root ? become_root(err) : 0;
 }
 
+static int tell_wired(const struct app_side *a, struct error *err)
+{
+	int rc = message_send(a->monitor_fd, MSG_APP_WIRED, 0, NULL, 0, -1);
+
+	return rc ? error_set(err, rc, "cannot tell the monitor: ") : 0;
+}
+
 static int cmd_set_up(const struct app_side *a, int sock, struct error *err)
 {
 	int rc = cmd_take_ids(a, sock, err);
+	bool wired;
 
 	if (!rc && a->frame_port)
 		rc = app_network_port(a, err);
@@ -102,11 +110,19 @@ static int cmd_set_up(const struct app_side *a, int sock, struct error *err)
 		return rc;
 	if (sync_send(sock, SYNC_NETWORK))
 		return error_set(err, -EPIPE, "init is gone");
-	rc = app_network_configure(a, err);
+	/* doors need the interface's addresses */
+	wired = a->frame_port && !a->config->ndoors;
+	if (wired)
+		rc = tell_wired(a, err);
+	if (!rc)
+		rc = app_network_configure(a, err);
 	if (!rc && a->unix_diag)
 		rc = app_network_tell(a, err);
-	if (!rc && a->frame_port)
+	if (!rc && a->frame_port && !wired) {
 		rc = app_network_doors(a, err);
+		if (!rc)
+			rc = tell_wired(a, err);
+	}
 	if (rc)
 		return rc;
 	switch (sync_receive(sock)) {
@@ -142,6 +158,10 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 		fail(a, &err);
 	if (sync_send(sock, SYNC_FINISHED))
 		_exit(EXIT_POSTERN);
+	/* where nobody answers calls yet, the filter has to wait for the word
+	 */
+	if (!a->install_filter && app_exec_prepare(&x, &err))
+		fail(a, &err);
 	/* the end of the pair: whoever watches over us is gone */
 	if (sync_receive(sock) != SYNC_START)
 		_exit(EXIT_POSTERN);

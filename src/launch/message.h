@@ -67,6 +67,8 @@ enum message_kind {
 	/* app side -> monitor (src/launch/init.h has the order) */
 	MSG_APP_READY = 128, /* its set-up is done, it waits for MSG_START;
 	                        one fd: the pidfd of CMD */
+	MSG_APP_WIRED,       /* link, before that: frame port, network and
+	                        doors are sent, the datapath may join them */
 	MSG_APP_STOPPED,     /* CMD stopped; a = the signal */
 	MSG_APP_EXITED,      /* CMD ended; a = its wait status */
 	MSG_APP_NO_PROC,     /* no /proc for a pid namespace here */

@@ -35,8 +35,9 @@ struct monitor {
 	unsigned int lines_due; /* MSG_TOLD that are still to come */
 	bool lines;             /* was there any? */
 	bool app_ready, datapath_ready, no_proc, started;
-	bool subreaper; /* orphans of the app's side come to us */
-	bool wrong;     /* another plan would fail as well */
+	bool datapath_told; /* MSG_START */
+	bool subreaper;     /* orphans of the app's side come to us */
+	bool wrong;         /* another plan would fail as well */
 	struct publishes publishes;
 	bool killed; /* one of us, during set-up: no reason for another plan */
 	int status;  /* to exit with */

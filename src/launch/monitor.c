@@ -97,6 +97,16 @@ static void end(struct monitor *m, bool well)
 	monitor_control_close(m);
 	/* what CMD was refused just now was told before it was refused */
 	hear_last_lines(m);
+	fd_close(&m->signal_fd);
+	fd_close(&m->app_fd);
+	fd_close(&m->app_end);
+	fd_close(&m->datapath_end);
+	fd_close(&m->paths_fd);
+	fd_close(&m->cmd);
+	fd_close(&m->exec_fd);
+	fd_close(&m->plan.app.exec_fd);
+	publishes_fini(&m->publishes);
+	terminal_restore(&m->terminal);
 	/* the last to close an inotify descriptor waits some 20 ms for the
 	 * kernel's readers: that shall not be us */
 	if (well && m->datapath > 0 && m->datapath_fd >= 0 &&
@@ -110,19 +120,9 @@ static void end(struct monitor *m, bool well)
 	end_process(&m->paths);
 	if (m->subreaper)
 		reap_descendants(&m->others);
-	fd_close(&m->signal_fd);
-	fd_close(&m->app_fd);
 	fd_close(&m->datapath_fd);
-	fd_close(&m->app_end);
-	fd_close(&m->datapath_end);
-	fd_close(&m->paths_fd);
-	fd_close(&m->cmd);
-	fd_close(&m->exec_fd);
-	fd_close(&m->plan.app.exec_fd);
 	if (m->plan.files)
 		hostfiles_close(m->plan.files);
-	publishes_fini(&m->publishes);
-	terminal_restore(&m->terminal);
 	(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 }
 

@@ -154,18 +154,25 @@ static void maybe_go(struct monitor *m)
 	stdio_detach(false);
 }
 
-/* Set-up of the app's side is done: the datapath may close its door. */
-static void on_app_ready(struct monitor *m, int *fd)
+/* The datapath has all that it needs of the app's side: it may close its door.
+ */
+static void start_datapath(struct monitor *m)
 {
 	int rc;
 
+	if (m->datapath_told || m->kind == MONITOR_NONE)
+		return;
+	m->datapath_told = true;
+	rc = monitor_tell(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
+	if (rc)
+		monitor_fail(m, rc, "the datapath is gone");
+}
+
+static void on_app_ready(struct monitor *m, int *fd)
+{
 	m->cmd = fd_take(fd);
 	m->app_ready = true;
-	if (m->kind != MONITOR_NONE) {
-		rc = monitor_tell(m->datapath_fd, MSG_START, 0, NULL, 0, -1);
-		if (rc)
-			monitor_fail(m, rc, "the datapath is gone");
-	}
+	start_datapath(m);
 	maybe_go(m);
 }
 
@@ -341,6 +348,8 @@ static bool on_app_message(struct monitor *m)
 		             "message out of turn from the app's side");
 	} else if (head.kind == MSG_APP_READY && fd >= 0 && !m->app_ready) {
 		on_app_ready(m, &fd);
+	} else if (head.kind == MSG_APP_WIRED && m->kind == MONITOR_LINK) {
+		start_datapath(m);
 	} else if ((head.kind == MSG_FRAME_PORT ||
 	            head.kind == MSG_RESOLVER_SOCKET || head.kind == MSG_DOOR ||
 	            head.kind == MSG_APP_NETWORK) &&

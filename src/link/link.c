@@ -482,6 +482,8 @@ int link_start(struct link *l, struct flow_table *ft)
 	struct loop_ref ref = {.kind = LOOP_FRAME_PORT};
 
 	l->ft = l->listeners.ft = ft;
+	if (l->port->kind != FRAME_PORT_TAP)
+		stack_set_big(l->stack, false);
 	loop_member_add(l->loop, &member);
 	loop_handle(l->loop, LOOP_FRAME_PORT, on_port, l);
 	return loop_add(l->loop, l->port->fd, EPOLLIN, ref);

@@ -14,7 +14,8 @@ struct app_sockets;
 
 /*
  * link_new() - maps the stack's memory and starts it; malloc here only. port
- * is adopted and borrowed. dead() is called at most once, when the port can
+ * is borrowed, and open once link_start() is called. stack_config.big holds for
+ * a tap only. dead() is called at most once, when the port can
  * carry nothing more. NULL: out of memory.
  */
 struct link *link_new(const struct stack_config *config,
@@ -28,7 +29,7 @@ void link_capture(struct link *l, struct capture *c);
  * sock_diag_open() in the app's namespace, borrowed, where the interface is
  * ifindex; ask() is called with the
  * token of frontend_ops.who_ask() and the inode of a socket or (ping) the id
- * of an echo request. Before the flow table is made.
+ * of an echo request. Before link_start().
  */
 void link_set_who(struct link *l, int diag, unsigned int ifindex,
                   int (*ask)(void *user, uint64_t token, bool ping,

@@ -96,6 +96,11 @@ struct stack *stack_init(void *memory, const struct stack_config *config,
 	return st;
 }
 
+void stack_set_big(struct stack *st, bool big)
+{
+	st->common.config.big = big;
+}
+
 void stack_fini(struct stack *st, int64_t now)
 {
 	tcp_fini(st->common.tcp, now);

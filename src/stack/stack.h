@@ -134,6 +134,8 @@ size_t stack_size(const struct stack_config *config);
 struct stack *stack_init(void *memory, const struct stack_config *config,
                          const struct stack_ops *ops, void *user,
                          const struct random_source *random, int64_t now);
+/* stack_set_big() - stack_config.big anew, before the first frame */
+void stack_set_big(struct stack *st, bool big);
 /* stack_fini() - drops every connection, calling tcp_closed(reset) for each */
 void stack_fini(struct stack *st, int64_t now);
 
