@@ -36,6 +36,7 @@ struct flow_host_part {
 		uint32_t client;   /* HOST_UDP_CLIENT: which */
 	};
 	uint32_t end_off;    /* where the queue ended, if is_dry */
+	uint32_t taken;      /* bytes consumed, modulo 2^32 */
 	uint16_t unconsumed; /* bytes, at most HOST_DEFER_BYTES */
 	uint8_t deferred;    /* how often consume() put it off */
 	uint8_t kind;        /* enum host_kind */
@@ -46,6 +47,7 @@ struct flow_host_part {
 	bool is_dry : 1;    /* no event came since the queue's end was seen */
 	bool was_large : 1; /* much was queued since it was last empty */
 	bool is_shared : 1; /* the app has it, too: tcp_share() */
+	bool is_wide : 1;   /* its receive buffer was made large */
 	bool has_fin : 1; /* the host's end of stream is queued, or an error */
 };
 

@@ -55,7 +55,7 @@ def of_postern(postern, mark="", old=None):
                     GATEWAY, [*under, postern, "do", *how, *publish, "--"],
                     variant=variant)
 
-    older = [ours("tap, old kernel", "--frontend", "link", "--link", "tap",
+    older = [ours("tap old kernel", "--frontend", "link", "--link", "tap",
                   under=[old], variant=True)] if old else []
     return [ours("link/tap", "--frontend", "link", "--link", "tap"),
             ours("link/veth", "--frontend", "link", "--link", "veth"),

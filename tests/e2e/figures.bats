@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# figures.bats - two figures that are promises: what an idle connection costs
-# and what the start does. Meson runs nothing of ours beside it.
+# figures.bats - figures that are promises: what an idle connection costs, what
+# a busy one gets, what the start takes. Meson runs nothing of ours beside it.
 
 bats_require_minimum_version 1.5.0
 
@@ -111,6 +111,53 @@ fds()
 	# and they are there at all
 	[ $((fds1 - fds0)) -gt $((FLOWS - 100)) ]
 	[ $((rss1 - rss0)) -le $((FLOWS * BYTES_MAX)) ]
+}
+
+# The shares themselves are the bench's: here is what they come from. Left to the
+# kernel, some of these streams stay below one.
+@test "many streams from nearby: each has a receive buffer of some MiB" {
+	cat >pour.py <<-'PY'
+		import socket, threading
+		def pour(c):
+		    data = memoryview(bytes(1 << 20))
+		    for _ in range(24):
+		        c.sendall(data)
+		    c.recv(1)
+		s = socket.create_server(("127.0.0.1", 7101), backlog=64)
+		print("up", flush=True)
+		while True:
+		    threading.Thread(target=pour, args=s.accept()[:1],
+		                     daemon=True).start()
+	PY
+	cat >drink.py <<-'PY'
+		import selectors, socket, sys
+		poller, left, buf = selectors.DefaultSelector(), {}, bytearray(1 << 18)
+		for _ in range(16):
+		    s = socket.create_connection(("10.0.2.2", 7101), 20)
+		    poller.register(s, selectors.EVENT_READ)
+		    left[s] = 24 << 20
+		while any(left.values()):
+		    for key, _ in poller.select(20):
+		        left[key.fileobj] -= key.fileobj.recv_into(buf)
+		print("all", flush=True)
+		sys.stdin.readline()
+	PY
+	background pour in_host /usr/bin/python3 pour.py
+	eventually grep -q up "$RIG_DIR/pour.log"
+	mkfifo enough
+	postern_do tap --allow 127.0.0.1:7101 -- \
+		/usr/bin/python3 drink.py <enough >drunk 2>err 3>&- &
+	job=$!
+	exec 8>enough
+	EVENTUALLY_S=50 eventually grep -q all drunk
+	in_host ss -tmnH 'dport = 7101' >sockets
+	exec 8>&-
+	wait $job
+	cat err
+	grep -o ',rb[0-9]*,' sockets | tr -dc '0-9\n' | sort -n >sizes
+	[ "$(wc -l <sizes)" = 16 ]
+	echo "# the least: $(head -n1 sizes) bytes" >&3
+	[ "$(head -n1 sizes)" -ge $((2 << 20)) ]
 }
 
 @test "the start: at most 8 ms over unshare -Urn, interleaved" {
