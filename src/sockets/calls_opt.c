@@ -45,7 +45,10 @@ static const struct option options[] = {
 	{SOL_SOCKET, SO_BROADCAST, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{SOL_SOCKET, SO_OOBINLINE, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{SOL_SOCKET, SO_DONTROUTE, OPT_BOOL, ON_ALL, 0, 0, 1},
-	{SOL_SOCKET, SO_NO_CHECK, OPT_BOOL, ON_UDP, 0, 0, 1},
+	{SOL_SOCKET, SO_NO_CHECK, OPT_BOOL, ON_ALL, 0, 0, 1},
+	{SOL_SOCKET, SO_PRIORITY, OPT_INT, ON_ALL, 0, 0, 6},
+	{SOL_SOCKET, SO_INCOMING_CPU, OPT_INT, ON_ALL, -1, INT32_MIN,
+         INT32_MAX},
 	{SOL_SOCKET, SO_TIMESTAMP, OPT_BOOL, ON_TCP, 0, 0, 1},
 	{SOL_SOCKET, SO_MAX_PACING_RATE, OPT_INT, ON_ALL, -1, INT32_MIN,
          INT32_MAX},
@@ -70,7 +73,7 @@ static const struct option options[] = {
 	{IPPROTO_IP, IP_TTL, OPT_HOST_INT, ON_ALL, 64, 1, 255},
 	{IPPROTO_IP, IP_MTU_DISCOVER, OPT_INT, ON_ALL, 1, 0, 5},
 	{IPPROTO_IP, IP_RECVERR, OPT_BOOL, ON_ALL, 0, 0, 1},
-	{IPPROTO_IP, IP_PKTINFO, OPT_BOOL, ON_UDP, 0, 0, 1},
+	{IPPROTO_IP, IP_PKTINFO, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{IPPROTO_IP, IP_RECVTOS, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{IPPROTO_IP, IP_RECVTTL, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{IPPROTO_IP, IP_MULTICAST_TTL, OPT_INT, ON_UDP, 1, -1, 255},
@@ -117,7 +120,6 @@ static const struct {
 	{SOL_SOCKET, SO_SNDBUFFORCE, -EPERM},
 	{SOL_SOCKET, SO_RCVBUFFORCE, -EPERM},
 	{SOL_SOCKET, SO_BUSY_POLL, -EPERM},
-	{SOL_SOCKET, SO_PRIORITY, -EPERM},
 	{SOL_SOCKET, SO_ZEROCOPY, -EOPNOTSUPP},
 	{IPPROTO_TCP, TCP_REPAIR, -EPERM},
 	{IPPROTO_TCP, TCP_ULP, -ENOENT},
@@ -430,6 +432,11 @@ static int64_t set_v6only(struct sockets *s, const struct call *c,
 	return 0;
 }
 
+static bool is_priority(const struct option *o)
+{
+	return o->level == SOL_SOCKET && o->name == SO_PRIORITY;
+}
+
 static int64_t set_listed(struct sockets *s, const struct call *c,
                           struct sock *sk, size_t i)
 {
@@ -445,7 +452,8 @@ static int64_t set_listed(struct sockets *s, const struct call *c,
 		if (o->name == IP_TTL && o->level == IPPROTO_IP && v == -1)
 			v = o->initial;
 		if (v < o->min || v > o->max)
-			return -EINVAL;
+			/* the higher ones are CAP_NET_ADMIN's */
+			return is_priority(o) ? -EPERM : -EINVAL;
 		remember(sk, (int)i, v);
 	}
 	if (o->how == OPT_HOST_BOOL || o->how == OPT_HOST_INT)
@@ -532,8 +540,17 @@ static int64_t get_identity(struct sockets *s, const struct call *c,
 	} nobody = {0, -1, -1};
 	uint64_t cookie = (uint64_t)sk->gen << 32 | (sk_index(s, sk) + 1);
 
-	if ((int)c->args[2] == SO_COOKIE)
+	if ((int)c->args[2] == SO_COOKIE) {
+		int room;
+		int rc = memory_read(s, c, c->args[4], &room, sizeof(room));
+
+		if (rc < 0)
+			return rc;
+		/* never a part of it (sk_getsockopt()) */
+		if ((size_t)room < sizeof(cookie))
+			return -EINVAL;
 		return put(s, c, &cookie, sizeof(cookie));
+	}
 	return put(s, c, &nobody, sizeof(nobody));
 }
 
@@ -586,7 +603,6 @@ static int64_t get_socket_level(struct sockets *s, const struct call *c,
 		return get_identity(s, c, sk);
 	case SO_SNDLOWAT:
 		return CALL_CONTINUE;
-	case SO_PRIORITY:
 	case SO_MARK:
 	case SO_BINDTODEVICE:
 	case SO_INCOMING_NAPI_ID:

@@ -12,6 +12,30 @@ static void flag(int fd, int level, int name, const char *text, int value)
 	printf(", reads %d\n", back);
 }
 
+/* Of sockets that are not connected, and of both kinds */
+static void quiet(int type)
+{
+	int fd = socket(AF_INET, type, 0);
+	char cookie[8] = "";
+	socklen_t len = sizeof(int);
+
+	printf("%s\n", type == SOCK_STREAM ? "stream" : "datagrams");
+	flag(fd, SOL_SOCKET, SO_PRIORITY, "PRIORITY", 5);
+	flag(fd, SOL_SOCKET, SO_PRIORITY, "too high", 7);
+	flag(fd, SOL_SOCKET, SO_PRIORITY, "too low", -1);
+	flag(fd, SOL_SOCKET, SO_INCOMING_CPU, "INCOMING_CPU", 0);
+	flag(fd, SOL_SOCKET, SO_NO_CHECK, "NO_CHECK", 1);
+	flag(fd, SOL_SOCKET, SO_BROADCAST, "BROADCAST", 1);
+	flag(fd, IPPROTO_IP, IP_PKTINFO, "PKTINFO", 1);
+	printf("half a cookie: %s\n",
+	       said(getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len)));
+	len = sizeof(cookie);
+	printf("a cookie: %s",
+	       said(getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len)));
+	printf(" %u %d\n", len, memcmp(cookie, "\0\0\0\0\0\0\0", 8) != 0);
+	close(fd);
+}
+
 static void run(const char *peer)
 {
 	int fd = dial(peer, PORT_ECHO, SOCK_STREAM);
@@ -41,6 +65,8 @@ static void run(const char *peer)
 	printf("still: %s", said(read_full(fd, buf, 4)));
 	printf(" %s\n", buf);
 	close(fd);
+	quiet(SOCK_STREAM);
+	quiet(SOCK_DGRAM);
 }
 
 int main(int argc, char **argv)
