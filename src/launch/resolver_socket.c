@@ -6,7 +6,6 @@
 #include "dns/resolver.h"
 #include "loop/loop.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -214,12 +213,10 @@ int resolver_sockets_add(struct resolver_sockets *rs, int fd, bool tcp)
 {
 	struct loop_ref ref = {LOOP_RESOLVER, (uint32_t)rs->nsockets, 0};
 	_auto_close_ int owned = fd;
-	int flags = fcntl(fd, F_GETFL), rc;
+	int rc;
 
 	if (rs->nsockets >= SOCKETS_MAX)
 		return -ENOSPC;
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
 	rc = loop_add(rs->loop, fd, EPOLLIN, ref);
 	if (rc < 0)
 		return rc;

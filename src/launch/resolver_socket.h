@@ -18,7 +18,10 @@ struct resolver_sockets;
 struct resolver_sockets *resolver_sockets_new(struct loop *loop,
                                               struct resolver *resolver);
 void resolver_sockets_free(struct resolver_sockets *rs);
-/* Takes fd over, also on failure: a bound UDP socket or a TCP listener. */
+/*
+ * Takes fd over, also on failure: a bound UDP socket or a TCP listener that
+ * does not block. Also once the datapath is confined.
+ */
 _must_check_ int resolver_sockets_add(struct resolver_sockets *rs, int fd,
                                       bool tcp);
 /* resolver_ops.answer() for the askers with the top bit set */

@@ -199,6 +199,21 @@ asked()
 	[ "$(cat out)" = $'up\n192.0.2.3' ]
 }
 
+# then libc asks 127.0.0.1, and nothing can be mounted over what is not there
+@test "no /etc/resolv.conf at all: the resolver is at 127.0.0.1" {
+	local link without=(bwrap --ro-bind / / --dev-bind /dev /dev
+		--proc /proc --tmpfs /etc --)
+
+	as_user "${without[@]}" true || must_skip "bwrap does not run here"
+	for link in tap veth; do
+		run -0 as_user timeout -s KILL 30 "${without[@]}" "$POSTERN" \
+			do --link=$link -- sh -c '
+			dig +short +time=3 +tries=1 @127.0.0.1 localhost
+			dig +short +time=3 +tries=1 +tcp @127.0.0.1 localhost'
+		[ "$output" = $'127.0.0.1\n127.0.0.1' ]
+	done
+}
+
 @test "a server on the link, fe80::1%eth0" {
 	command -v socat >/dev/null || must_skip "no socat"
 	local at
