@@ -158,7 +158,6 @@ int main(int argc, char **argv)
 	int status;
 
 	tune_malloc();
-
 	sandbox_config_init(&c.config);
 	c.block_fd = -1;
 	c.policy = policy_new();

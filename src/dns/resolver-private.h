@@ -66,8 +66,7 @@ struct resolver {
 	struct query live, idle; /* list heads */
 	int64_t next_ns;         /* lower bound of the live deadlines */
 	struct query *queries;
-	size_t fresh; /* those from here on were never used, nor are in a list
-	               */
+	size_t fresh; /* from here on never used, and in no list */
 	uint8_t *out; /* DNS_MESSAGE_MAX bytes: the message being made */
 };
 

@@ -160,9 +160,15 @@ static bool is_harmless(int fd)
 	       fs.f_type != PID_FS_MAGIC;
 }
 
+/* What for_each_above_stdio() hands on: the config is large, and const. */
+struct cmd_rules {
+	const struct sandbox_config *config;
+};
+
 static void close_unless_harmless(int fd, void *user)
 {
-	const struct sandbox_config *c = user;
+	const struct cmd_rules *rules = user;
+	const struct sandbox_config *c = rules->config;
 	int flags = fcntl(fd, F_GETFD);
 
 	if (flags < 0 || flags & FD_CLOEXEC)
@@ -210,10 +216,10 @@ int descriptors_check_stdio(struct error *err)
 
 void descriptors_for_cmd(const struct sandbox_config *config)
 {
-	struct sandbox_config copy = *config;
+	struct cmd_rules rules = {config};
 
 	if (!config->close_fds && !config->preserve_fds_given) {
-		for_each_above_stdio(close_unless_harmless, &copy);
+		for_each_above_stdio(close_unless_harmless, &rules);
 		return;
 	}
 	for_each_above_stdio(set_close_on_exec, NULL);

@@ -158,8 +158,7 @@ static _Noreturn void cmd_main(const struct app_side *a, int sock)
 		fail(a, &err);
 	if (sync_send(sock, SYNC_FINISHED))
 		_exit(EXIT_POSTERN);
-	/* where nobody answers calls yet, the filter has to wait for the word
-	 */
+	/* of sockets the filter has to wait: nobody answers calls yet */
 	if (!a->install_filter && app_exec_prepare(&x, &err))
 		fail(a, &err);
 	/* the end of the pair: whoever watches over us is gone */

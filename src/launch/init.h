@@ -58,6 +58,8 @@ struct app_side {
  *
  *   MSG_FRAME_PORT      link: the port; one
  *   MSG_APP_NETWORK     link: one; sockets: one with unix_diag
+ *   MSG_DOOR            link: one for each face of a door
+ *   MSG_APP_WIRED       link: one, when all above is sent
  *   MSG_RESOLVER_SOCKET link: none or several
  *   MSG_APP_READY       waits for MSG_START; one fd: CMD's pidfd
  *   MSG_APP_STOPPED     any number, once it runs

@@ -154,8 +154,7 @@ static void maybe_go(struct monitor *m)
 	stdio_detach(false);
 }
 
-/* The datapath has all that it needs of the app's side: it may close its door.
- */
+/* The datapath has all of the app's side that it waits for: it may confine. */
 static void start_datapath(struct monitor *m)
 {
 	int rc;

@@ -15,8 +15,8 @@ struct app_sockets;
 /*
  * link_new() - maps the stack's memory and starts it; malloc here only. port
  * is borrowed, and open once link_start() is called. stack_config.big holds for
- * a tap only. dead() is called at most once, when the port can
- * carry nothing more. NULL: out of memory.
+ * a tap only. dead() is called at most once, when the port can carry nothing
+ * more. NULL: out of memory.
  */
 struct link *link_new(const struct stack_config *config,
                       struct frame_port *port, struct loop *loop,
@@ -27,9 +27,8 @@ void link_capture(struct link *l, struct capture *c);
 /*
  * link_set_who() - processes can be looked up: diag is a socket of
  * sock_diag_open() in the app's namespace, borrowed, where the interface is
- * ifindex; ask() is called with the
- * token of frontend_ops.who_ask() and the inode of a socket or (ping) the id
- * of an echo request. Before link_start().
+ * ifindex; ask() is called with the token of frontend_ops.who_ask() and the
+ * inode of a socket or (ping) the id of an echo request. Before link_start().
  */
 void link_set_who(struct link *l, int diag, unsigned int ifindex,
                   int (*ask)(void *user, uint64_t token, bool ping,

@@ -18,6 +18,7 @@
 enum option_how {
 	OPT_BOOL,      /* remembered as 0 or 1 */
 	OPT_INT,       /* remembered, within min..max */
+	OPT_RANK,      /* as OPT_INT; what is beyond takes a capability */
 	OPT_HOST_BOOL, /* as OPT_BOOL, and set on the host's socket */
 	OPT_HOST_INT,
 };
@@ -46,7 +47,7 @@ static const struct option options[] = {
 	{SOL_SOCKET, SO_OOBINLINE, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{SOL_SOCKET, SO_DONTROUTE, OPT_BOOL, ON_ALL, 0, 0, 1},
 	{SOL_SOCKET, SO_NO_CHECK, OPT_BOOL, ON_ALL, 0, 0, 1},
-	{SOL_SOCKET, SO_PRIORITY, OPT_INT, ON_ALL, 0, 0, 6},
+	{SOL_SOCKET, SO_PRIORITY, OPT_RANK, ON_ALL, 0, 0, 6},
 	{SOL_SOCKET, SO_INCOMING_CPU, OPT_INT, ON_ALL, -1, INT32_MIN,
          INT32_MAX},
 	{SOL_SOCKET, SO_TIMESTAMP, OPT_BOOL, ON_TCP, 0, 0, 1},
@@ -432,11 +433,6 @@ static int64_t set_v6only(struct sockets *s, const struct call *c,
 	return 0;
 }
 
-static bool is_priority(const struct option *o)
-{
-	return o->level == SOL_SOCKET && o->name == SO_PRIORITY;
-}
-
 static int64_t set_listed(struct sockets *s, const struct call *c,
                           struct sock *sk, size_t i)
 {
@@ -452,8 +448,7 @@ static int64_t set_listed(struct sockets *s, const struct call *c,
 		if (o->name == IP_TTL && o->level == IPPROTO_IP && v == -1)
 			v = o->initial;
 		if (v < o->min || v > o->max)
-			/* the higher ones are CAP_NET_ADMIN's */
-			return is_priority(o) ? -EPERM : -EINVAL;
+			return o->how == OPT_RANK ? -EPERM : -EINVAL;
 		remember(sk, (int)i, v);
 	}
 	if (o->how == OPT_HOST_BOOL || o->how == OPT_HOST_INT)
