@@ -133,6 +133,7 @@ struct flow_table {
 	uint32_t *buckets; /* slot index + 1, 0: empty; open addressing */
 	uint32_t bucket_mask;
 	size_t connecting;
+	bool ended; /* flow_table_end() */
 	struct flow_stats stats;
 	struct denied denied;
 	struct policy_answer judged; /* behind the last FLOW_ROUTE_HOST */

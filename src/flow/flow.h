@@ -105,7 +105,10 @@ struct flow_rooms {
 /* Malloc at start only. NULL: out of memory. */
 struct flow_table *flow_table_new(const struct flow_config *config,
                                   const struct flow_rooms *rooms);
-/* What the app had ended is closed towards the host, the rest is reset. */
+/* What the app had ended is closed towards the host, the rest is reset; what
+ * is still to be said is said. Nothing may follow but flow_table_free(). */
+void flow_table_end(struct flow_table *ft);
+/* flow_table_end(), and the memory */
 void flow_table_free(struct flow_table *ft);
 
 /* --- TCP, called by the frontend ---------------------------------------- */

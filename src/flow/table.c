@@ -84,10 +84,11 @@ static bool has_host(const struct flow *f)
 	return f->host.fd >= 0 || f->host.kind == HOST_UDP_CLIENT;
 }
 
-void flow_table_free(struct flow_table *ft)
+void flow_table_end(struct flow_table *ft)
 {
-	if (!ft)
+	if (ft->ended)
 		return;
+	ft->ended = true;
 	who_run(ft, ft->now_ns, true);
 	denied_run(ft, 0, true);
 	for (uint32_t i = 0; ft->slots && i < ft->fresh; i++)
@@ -95,6 +96,13 @@ void flow_table_free(struct flow_table *ft)
 			ft->rooms.host->close(
 				ft->rooms.host_user, &ft->slots[i].host,
 				!(ft->slots[i].flags & FLOW_F_APP_EOF));
+}
+
+void flow_table_free(struct flow_table *ft)
+{
+	if (!ft)
+		return;
+	flow_table_end(ft);
 	publish_fini(ft);
 	doors_fini(ft);
 	follow_fini(ft);

@@ -192,12 +192,3 @@ own_addr_new(int fd, struct loop *loop, struct policy *policy,
 		changed(user, true, loop_now(loop));
 	return o;
 }
-
-void own_addr_free(struct own_addr *o)
-{
-	if (!o)
-		return;
-	loop_del(o->loop, o->fd);
-	fd_close(&o->fd);
-	free(o);
-}

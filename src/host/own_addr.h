@@ -25,6 +25,5 @@ _must_check_ int own_addr_open(void);
 struct own_addr *
 own_addr_new(int fd, struct loop *loop, struct policy *policy,
              void (*changed)(void *user, bool closed, int64_t now), void *user);
-void own_addr_free(struct own_addr *o);
 
 #endif

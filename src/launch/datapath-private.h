@@ -48,7 +48,7 @@ struct datapath {
 	struct resolver_sockets *resolver_sockets;
 	bool joined;     /* the set-up is over */
 	int64_t stop_at; /* TIME_NEVER until MSG_STOP */
-	bool is_left;    /* and the monitor has gone after it */
+	int64_t left_at; /* the monitor had gone after it, or TIME_NEVER */
 	struct datapath_control control;
 	int status;
 	char text[MESSAGE_TEXT_MAX];
@@ -63,7 +63,6 @@ int datapath_tell_failed(struct datapath *dp, const struct error *err);
  * and frontend, the doors themselves */
 _must_check_ int datapath_doors_init(struct datapath *dp, struct error *err);
 _must_check_ int datapath_doors_build(struct datapath *dp, struct error *err);
-void datapath_doors_free(struct datapath *dp);
 /* flow_rooms.door_open() */
 int datapath_door_open(void *user, uint32_t door, struct flow_id id);
 /* datapath_paths.c: asks the process of unix_paths.h, where there is one */

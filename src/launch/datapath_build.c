@@ -344,11 +344,16 @@ void datapath_end_capture(struct datapath *dp)
 /* A total length of 0 for a train over 64 KiB: Linux 6.3 (iph_totlen()). */
 static bool kernel_takes_big(void)
 {
-	unsigned int major, minor;
+	unsigned long major, minor;
 	struct utsname u;
+	char *end;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&u) < 0)
 		return false;
+	major = strtoul(u.release, &end, 10);
+	if (*end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	return major > 6 || (major == 6 && minor >= 3);
 }
 

@@ -35,16 +35,6 @@ int datapath_doors_init(struct datapath *dp, struct error *err)
 	return 0;
 }
 
-void datapath_doors_free(struct datapath *dp)
-{
-	size_t n = DOOR_FACE(dp->config->ndoors, 0u);
-
-	for (size_t i = 0; dp->door_fds && i < n; i++)
-		fd_close(&dp->door_fds[i]);
-	free(dp->door_fds);
-	dp->door_fds = NULL;
-}
-
 int datapath_door_open(void *user, uint32_t door, struct flow_id id)
 {
 	struct datapath *dp = user;

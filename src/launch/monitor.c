@@ -121,7 +121,7 @@ static void end(struct monitor *m, bool well)
 	if (m->subreaper)
 		reap_descendants(&m->others);
 	fd_close(&m->datapath_fd);
-	if (m->plan.files)
+	if (m->plan.files && !well)
 		hostfiles_close(m->plan.files);
 	(void)sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 }
@@ -144,9 +144,12 @@ static enum monitor_result run(const struct sandbox_config *config,
                                bool pid_ns, int *status, bool *again,
                                struct error *err)
 {
-	_auto_free_ struct monitor *m = calloc(1, sizeof(*m));
+	/* the last one lives until the exit, which gives it back for nothing */
+	static struct monitor *m;
 	int rc;
 
+	free(m);
+	m = calloc(1, sizeof(*m));
 	if (!m) {
 		error_set(err, -ENOMEM, "out of memory");
 		return MONITOR_WRONG;

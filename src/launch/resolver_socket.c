@@ -237,15 +237,3 @@ struct resolver_sockets *resolver_sockets_new(struct loop *loop,
 	loop_handle(loop, LOOP_RESOLVER, on_event, rs);
 	return rs;
 }
-
-void resolver_sockets_free(struct resolver_sockets *rs)
-{
-	if (!rs)
-		return;
-	for (size_t i = 0; i < rs->nsockets; i++)
-		fd_close(&rs->sockets[i].fd);
-	for (size_t i = 0; i < CONNS_MAX; i++)
-		if (rs->conns[i].gen)
-			fd_close(&rs->conns[i].fd);
-	free(rs);
-}

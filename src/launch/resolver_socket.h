@@ -17,7 +17,6 @@ struct resolver_sockets;
 
 struct resolver_sockets *resolver_sockets_new(struct loop *loop,
                                               struct resolver *resolver);
-void resolver_sockets_free(struct resolver_sockets *rs);
 /*
  * Takes fd over, also on failure: a bound UDP socket or a TCP listener that
  * does not block. Also once the datapath is confined.

@@ -32,12 +32,6 @@ int sockets_handover_open(struct sockets_handover *h, struct error *err)
 	return 0;
 }
 
-void sockets_handover_close(struct sockets_handover *h)
-{
-	fd_close(&h->ours);
-	fd_close(&h->theirs);
-}
-
 static int send_fd(int sock, int fd, char scoped)
 {
 	struct iovec iov = {&scoped, 1};

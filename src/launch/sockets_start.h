@@ -22,7 +22,6 @@ struct sockets_handover {
 /* sockets_handover_open() - 0 or a negative errno with err set */
 _must_check_ int sockets_handover_open(struct sockets_handover *h,
                                        struct error *err);
-void sockets_handover_close(struct sockets_handover *h);
 
 /*
  * sockets_install_filter() - `install_filter` of struct app_exec; user is a

@@ -54,12 +54,17 @@ int fdtable_init(struct sockets *s)
 	return 0;
 }
 
-void fdtable_fini(struct sockets *s)
+void fdtable_end(struct sockets *s)
 {
 	for (uint32_t i = 0; s->socks && i < s->fresh; i++)
 		if (s->socks[i].state != SK_FREE)
 			sk_free(s, &s->socks[i]);
 	deferred_run(s);
+}
+
+void fdtable_fini(struct sockets *s)
+{
+	fdtable_end(s);
 	free(s->socks);
 	free(s->ino_heads);
 }

@@ -294,6 +294,8 @@ struct sockets {
 
 /* --- fdtable.c ------------------------------------------------------------ */
 _must_check_ int fdtable_init(struct sockets *s);
+/* every socket of the app's let go of, flow told */
+void fdtable_end(struct sockets *s);
 void fdtable_fini(struct sockets *s);
 /* sk_new() - NULL at the bound; descriptors -1, no inode yet. */
 struct sock *sk_new(struct sockets *s, enum sk_kind kind, int family);

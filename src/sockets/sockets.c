@@ -327,6 +327,12 @@ struct sockets *sockets_new(const struct sockets_config *config,
 	return s;
 }
 
+void sockets_end(struct sockets *s)
+{
+	if (s && s->held)
+		fdtable_end(s);
+}
+
 void sockets_free(struct sockets *s)
 {
 	if (!s)

@@ -37,6 +37,9 @@ struct sockets_config {
 struct sockets *sockets_new(const struct sockets_config *config,
                             struct loop *loop,
                             const struct random_source *random);
+/* sockets_end() - every socket of the app's is let go of, flow told */
+void sockets_end(struct sockets *s);
+/* sockets_end(), and the memory */
 void sockets_free(struct sockets *s);
 const struct frontend_ops *sockets_frontend_ops(void);
 _must_check_ int sockets_start(struct sockets *s, int notify_fd,
