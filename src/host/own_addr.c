@@ -3,10 +3,10 @@
 #include "host/own_addr.h"
 
 #include "base/cleanup.h"
+#include "base/netlink.h"
 #include "loop/loop.h"
 #include "policy/policy.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -70,33 +70,32 @@ static int dump_begin(struct own_addr *o)
 }
 
 /* On a point-to-point link IFA_ADDRESS is the peer, IFA_LOCAL is ours. */
-static int pick_attr(const struct nlattr *attr, void *user)
+static const struct nlattr *own_attr(const struct nlmsghdr *head)
 {
-	const struct nlattr **best = user;
-	uint16_t type = mnl_attr_get_type(attr);
+	const struct nlattr *best = NULL, *a = NULL;
 
-	if (type == IFA_LOCAL || (type == IFA_ADDRESS && !*best))
-		*best = attr;
-	return MNL_CB_OK;
+	while ((a = netlink_attr(head, sizeof(struct ifaddrmsg), a)))
+		if (netlink_attr_type(a) == IFA_LOCAL ||
+		    (netlink_attr_type(a) == IFA_ADDRESS && !best))
+			best = a;
+	return best;
 }
 
-static void take_addr(struct own_addr *o, const struct nlmsghdr *head)
+static void take_addr(struct own_addr *o, const struct nlmsghdr *head,
+                      const struct ifaddrmsg *m)
 {
-	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(head);
 	size_t want = m->ifa_family == AF_INET ? 4 : 16;
-	const struct nlattr *best = NULL;
+	const struct nlattr *best = own_attr(head);
 
-	mnl_attr_parse(head, sizeof(*m), pick_attr, &best);
 	if ((m->ifa_family != AF_INET && m->ifa_family != AF_INET6) || !best ||
-	    mnl_attr_get_payload_len(best) != want)
+	    netlink_attr_len(best) != want)
 		return;
 	if (o->n >= POLICY_OWN_MAX) {
 		o->overflow = true;
 		return;
 	}
-	o->addrs[o->n++] = want == 4
-	                           ? addr_from_ip4(mnl_attr_get_payload(best))
-	                           : addr_from_ip6(mnl_attr_get_payload(best));
+	o->addrs[o->n++] = want == 4 ? addr_from_ip4(netlink_attr_data(best))
+	                             : addr_from_ip6(netlink_attr_data(best));
 }
 
 static void dump_end(struct own_addr *o, int64_t now)
@@ -111,11 +110,12 @@ static void dump_end(struct own_addr *o, int64_t now)
 
 static void take_messages(struct own_addr *o, size_t len, int64_t now)
 {
-	const struct nlmsghdr *head = (const void *)o->buf;
-	int left = (int)len;
+	const struct nlmsghdr *head;
+	const void *p = o->buf;
 
-	for (; mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) {
+	while ((head = netlink_message(&p, &len))) {
 		bool ours = o->dumping && head->nlmsg_seq == o->seq;
+		const struct ifaddrmsg *m = netlink_payload(head, sizeof(*m));
 
 		if (head->nlmsg_flags & NLM_F_DUMP_INTR && ours)
 			o->stale = true;
@@ -126,9 +126,8 @@ static void take_messages(struct own_addr *o, size_t len, int64_t now)
 				dump_end(o, now);
 			break;
 		case RTM_NEWADDR:
-			if (ours && mnl_nlmsg_get_payload_len(head) >=
-			                    sizeof(struct ifaddrmsg)) {
-				take_addr(o, head);
+			if (ours && m) {
+				take_addr(o, head, m);
 				break;
 			}
 			o->stale = true;

@@ -3,9 +3,9 @@
 #include "launch/addressing.h"
 
 #include "base/cleanup.h"
+#include "base/netlink.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -124,62 +124,72 @@ struct routes {
 	size_t n, max;
 };
 
-static int take_route(const struct nlmsghdr *nlh, void *user)
+static void take_route(struct routes *r, const struct nlmsghdr *nlh)
 {
-	struct routes *r = user;
-	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
+	const struct rtmsg *rtm = netlink_payload(nlh, sizeof(*rtm));
+	const struct nlattr *attr = NULL;
 
-	if (nlh->nlmsg_type != RTM_NEWROUTE ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm) || !rtm->rtm_dst_len)
-		return MNL_CB_OK;
-	for (attr = mnl_nlmsg_get_payload_offset(nlh, sizeof(*rtm));
-	     mnl_attr_ok(attr,
-	                 (int)((const char *)mnl_nlmsg_get_payload_tail(nlh) -
-	                       (const char *)attr));
-	     attr = mnl_attr_next(attr)) {
+	if (nlh->nlmsg_type != RTM_NEWROUTE || !rtm || !rtm->rtm_dst_len)
+		return;
+	while ((attr = netlink_attr(nlh, sizeof(*rtm), attr))) {
 		struct prefix *p = &r->out[r->n];
 		bool v4 = rtm->rtm_family == AF_INET;
 
-		if (mnl_attr_get_type(attr) != RTA_DST || r->n == r->max ||
-		    mnl_attr_get_payload_len(attr) < (v4 ? 4 : 16))
+		if (netlink_attr_type(attr) != RTA_DST || r->n == r->max ||
+		    netlink_attr_len(attr) < (v4 ? 4 : 16))
 			continue;
-		p->addr = v4 ? addr_from_ip4(mnl_attr_get_payload(attr))
-		             : addr_from_ip6(mnl_attr_get_payload(attr));
+		p->addr = v4 ? addr_from_ip4(netlink_attr_data(attr))
+		             : addr_from_ip6(netlink_attr_data(attr));
 		p->len = rtm->rtm_dst_len + (v4 ? 96u : 0u);
 		r->n++;
-		break;
+		return;
 	}
-	return MNL_CB_OK;
+}
+
+/* 1: there is more to come, 0: that was all, or the error that was sent. */
+static int take_answer(struct routes *r, const void *p, size_t left)
+{
+	const struct nlmsghdr *nlh;
+
+	while ((nlh = netlink_message(&p, &left))) {
+		const struct nlmsgerr *e = netlink_payload(nlh, sizeof(*e));
+
+		if (nlh->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (nlh->nlmsg_type == NLMSG_ERROR)
+			return e && e->error < 0 ? e->error : -EPROTO;
+		take_route(r, nlh);
+	}
+	return 1;
 }
 
 static int dump_routes(int fd, uint8_t family, struct routes *r)
 {
 	union {
-		char buf[8192]; /* as MNL_SOCKET_BUFFER_SIZE */
+		char buf[8192]; /* a dump comes in pieces of no more */
 		struct nlmsghdr align;
 	} m;
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(m.buf);
+	struct nlmsghdr *nlh = netlink_begin(m.buf);
 	struct rtmsg *rtm;
-	ssize_t len;
-	int rc = MNL_CB_OK;
+	int rc = 1;
 
 	nlh->nlmsg_type = RTM_GETROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	nlh->nlmsg_seq = family;
-	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm = netlink_body(nlh, sizeof(*rtm));
 	rtm->rtm_family = family;
 	if (send(fd, nlh, nlh->nlmsg_len, 0) < 0)
 		return -errno;
-	do {
-		len = recv(fd, m.buf, sizeof(m.buf), 0);
+	while (rc > 0) {
+		ssize_t len = recv(fd, m.buf, sizeof(m.buf), 0);
+
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len <= 0)
 			return len ? -errno : -EPROTO;
-		rc = mnl_cb_run(m.buf, (size_t)len, family, 0, take_route, r);
-	} while (rc > MNL_CB_STOP);
-	return rc < 0 ? -errno : 0;
+		rc = take_answer(r, m.buf, (size_t)len);
+	}
+	return rc;
 }
 
 ssize_t addressing_routes(struct prefix *routes, size_t max)

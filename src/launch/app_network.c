@@ -40,7 +40,7 @@ static int enter(int ns, struct error *err)
 /* Before the interface is made: it inherits some of them. */
 static void set_sysctls(const struct app_side *a)
 {
-	ifconfig_sysctls(a->ids.gid_first, a->ids.gid_last, a->congestion);
+	ifconfig_sysctls(a->ids.ping_gids, a->congestion);
 }
 
 static int open_veth(const struct app_side *a, struct frame_port *port,

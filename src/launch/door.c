@@ -3,11 +3,11 @@
 #include "launch/door.h"
 
 #include "base/cleanup.h"
+#include "launch/lookup.h"
 #include "launch/publish.h"
 #include "wire/headers.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -174,33 +174,23 @@ int door_parse(enum door_kind kind, const char *text, struct door_spec *spec,
 
 int door_resolve(struct door_spec *spec, struct error *err)
 {
-	struct addrinfo hints = {.ai_socktype =
-	                                 spec->udp ? SOCK_DGRAM : SOCK_STREAM},
-			*list;
 	int rc;
 
 	if (spec->is_resolved)
 		return 0;
-	rc = getaddrinfo(spec->host, NULL, &hints, &list);
+	rc = lookup_host(spec->host, &spec->to.addr);
+	if (rc == -ENOENT)
+		return error_set(err, rc,
+		                 "--forward %s: the host cannot find %s; write "
+		                 "its address",
+		                 spec->text, spec->host);
 	if (rc)
-		return error_set(err, -ENOENT,
-		                 "--forward %s: the host cannot find %s (%s); "
-		                 "write its address",
-		                 spec->text, spec->host, gai_strerror(rc));
-	for (struct addrinfo *i = list; i && !spec->is_resolved;
-	     i = i->ai_next) {
-		struct endpoint e;
-
-		if (endpoint_from_sockaddr(i->ai_addr, i->ai_addrlen, &e) < 0)
-			continue;
-		spec->to.addr = e.addr;
-		spec->is_resolved = true;
-	}
-	freeaddrinfo(list);
-	return spec->is_resolved ? 0
-	                         : error_set(err, -ENOENT,
-	                                     "--forward %s: %s has no address",
-	                                     spec->text, spec->host);
+		return error_set(err, rc,
+		                 "--forward %s: cannot run getent to find %s; "
+		                 "write its address: ",
+		                 spec->text, spec->host);
+	spec->is_resolved = true;
+	return 0;
 }
 
 /* --- what becomes of it ------------------------------------------------------

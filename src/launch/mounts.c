@@ -168,7 +168,7 @@ int mounts_resolv_conf(const char *text, size_t len, struct error *err)
 			rc = -errno;
 			continue;
 		}
-		snprintf(file, sizeof(file), "%s/resolv.conf", scratch[i]);
+		stpcpy(stpcpy(file, scratch[i]), "/resolv.conf");
 		rc = write_file(file, text, len);
 		if (!rc)
 			rc = bind_read_only(file, target);

@@ -115,7 +115,7 @@ static bool translate(const struct id_map_entry *e, size_t n, uint32_t outside,
 static int plan_inner(const struct sandbox_config *c, struct id_plan *plan,
                       bool rights, struct error *err)
 {
-	uint32_t uid = geteuid(), gid = getegid();
+	uint32_t uid = geteuid(), gid = getegid(), first, last;
 	int rc = 0;
 
 	plan->inner.own = !rights;
@@ -137,23 +137,25 @@ static int plan_inner(const struct sandbox_config *c, struct id_plan *plan,
 	}
 	if (rc)
 		return rc;
-	plan->gid_first = plan->gid_last = c->map_root ? 0 : gid;
+	first = last = c->map_root ? 0 : gid;
 	if (c->ngid_map) {
 		const struct id_map_entry *e = &c->gid_map[0];
 
-		plan->gid_first = e->inside;
-		plan->gid_last = e->inside + (e->count - 1);
+		first = e->inside;
+		last = e->inside + (e->count - 1);
 		rc = append_entries(plan->inner.gid, c->gid_map, c->ngid_map,
 		                    rights, gid, "-gid-map", err);
 	} else if (rights && (gid == 0 || !c->map_root)) {
-		rc = append_all(plan->inner.gid, "/proc/self/gid_map",
-		                &plan->gid_first, &plan->gid_last);
+		rc = append_all(plan->inner.gid, "/proc/self/gid_map", &first,
+		                &last);
 	} else {
 		rc = append_range(plan->inner.gid, c->map_root ? 0 : gid, gid,
 		                  1);
 	}
 	/* the kernel takes no range that ends beyond INT_MAX */
-	plan->gid_last = MIN(plan->gid_last, INT32_MAX - 1U);
+	last = MIN(last, INT32_MAX - 1U);
+	snprintf(plan->ping_gids, sizeof(plan->ping_gids),
+	         "%" PRIu32 " %" PRIu32, first, last);
 	return rc;
 }
 
@@ -188,17 +190,23 @@ int id_plan_make(const struct sandbox_config *config, struct id_plan *plan,
 	return rc;
 }
 
-static int write_proc(pid_t pid, const char *file, const char *text,
+/*
+ * self: /proc/self/..., and it is another's where pid is not 0. No printf(3)
+ * for our own: a process just forked pays for each page that it touches.
+ */
+static int write_proc(pid_t pid, const char *self, const char *text,
                       struct error *err)
 {
 	_auto_close_ int fd = -1;
-	char path[64];
+	const char *path = self;
+	char other[64];
 	size_t len = strlen(text);
 
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	else
-		snprintf(path, sizeof(path), "/proc/self/%s", file);
+	if (pid) {
+		snprintf(other, sizeof(other), "/proc/%d/%s", (int)pid,
+		         self + strlen("/proc/self/"));
+		path = other;
+	}
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, -errno, "cannot open %s: ", path);
@@ -215,10 +223,11 @@ int id_map_write(const struct id_map *map, pid_t pid, struct error *err)
 		/* fails in a nested one where it is denied already */
 		struct error ignored = {0};
 
-		(void)!write_proc(pid, "setgroups", "deny", &ignored);
+		(void)!write_proc(pid, "/proc/self/setgroups", "deny",
+		                  &ignored);
 	}
-	rc = write_proc(pid, "uid_map", map->uid, err);
+	rc = write_proc(pid, "/proc/self/uid_map", map->uid, err);
 	if (!rc)
-		rc = write_proc(pid, "gid_map", map->gid, err);
+		rc = write_proc(pid, "/proc/self/gid_map", map->gid, err);
 	return rc;
 }

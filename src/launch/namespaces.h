@@ -35,10 +35,10 @@ struct id_map {
 struct id_plan {
 	bool user_ns; /* false: none can be had, but CAP_SYS_ADMIN is here */
 	struct id_map outer, inner;
-	bool root_inside; /* CMD runs with uid 0 of the inner namespace */
-	bool become_root; /* the maps leave the launcher's uid out: CMD has to
-	                     change to 0 */
-	uint32_t gid_first, gid_last; /* who may open ping sockets inside */
+	bool root_inside;   /* CMD runs with uid 0 of the inner namespace */
+	bool become_root;   /* the maps leave the launcher's uid out: CMD has to
+	                       change to 0 */
+	char ping_gids[32]; /* "FIRST LAST": who may open ping sockets inside */
 };
 
 /*

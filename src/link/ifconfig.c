@@ -4,12 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/netlink.h"
 #include "link/frame_port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
@@ -44,7 +44,7 @@ struct batch {
 static struct nlmsghdr *batch_add(struct batch *b, uint16_t type,
                                   uint16_t flags, const char *what, bool v6)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(b->buf + b->len);
+	struct nlmsghdr *nlh = netlink_begin(b->buf + b->len);
 
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
@@ -58,7 +58,7 @@ static struct nlmsghdr *batch_add(struct batch *b, uint16_t type,
 /* Closes the request that batch_add() opened; attributes are complete. */
 static void batch_close(struct batch *b, const struct nlmsghdr *nlh)
 {
-	b->len += MNL_ALIGN(nlh->nlmsg_len);
+	b->len += NLMSG_ALIGN(nlh->nlmsg_len);
 }
 
 static bool means_no_ip6(int code)
@@ -71,11 +71,9 @@ static bool means_no_ip6(int code)
 static int judge_ack(const struct batch *b, const struct nlmsghdr *nlh,
                      bool *no_ip6, struct error *err)
 {
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	const struct nlmsgerr *e = netlink_payload(nlh, sizeof(*e));
 
-	if (nlh->nlmsg_type != NLMSG_ERROR ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*e) ||
-	    nlh->nlmsg_seq >= b->n)
+	if (nlh->nlmsg_type != NLMSG_ERROR || !e || nlh->nlmsg_seq >= b->n)
 		return error_set(err, -EPROTO, "odd answer from netlink");
 	if (!e->error)
 		return 0;
@@ -102,16 +100,16 @@ static int batch_run(const struct batch *b, int nl_fd, bool *no_ip6,
 		return error_set(err, -errno, "cannot send to netlink: ");
 	while (acks < b->n) {
 		ssize_t got = recv(nl_fd, in.buf, sizeof(in.buf), 0);
-		int left = (int)got;
+		const struct nlmsghdr *nlh;
+		const void *p = in.buf;
+		size_t left = (size_t)got;
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return error_set(err, got ? -errno : -EPROTO,
 			                 "no answer from netlink: ");
-		for (const struct nlmsghdr *nlh = &in.align;
-		     mnl_nlmsg_ok(nlh, left);
-		     nlh = mnl_nlmsg_next(nlh, &left)) {
+		while ((nlh = netlink_message(&p, &left))) {
 			int rc = judge_ack(b, nlh, no_ip6, first ? NULL : err);
 
 			acks++;
@@ -134,9 +132,9 @@ static int netlink_open(struct error *err)
 static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct addr *a)
 {
 	if (addr_is_ip4(a))
-		mnl_attr_put(nlh, type, 4, addr_ip4_bytes(a));
+		netlink_put(nlh, type, addr_ip4_bytes(a), 4);
 	else
-		mnl_attr_put(nlh, type, sizeof(a->b), a->b);
+		netlink_put(nlh, type, a->b, sizeof(a->b));
 }
 
 static uint8_t family_of(const struct addr *a)
@@ -148,18 +146,17 @@ static void add_link(struct batch *b, int index, unsigned int mtu,
                      const uint8_t *mac, const char *what)
 {
 	struct nlmsghdr *nlh = batch_add(b, RTM_NEWLINK, 0, what, false);
-	struct ifinfomsg *ifi =
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	struct ifinfomsg *ifi = netlink_body(nlh, sizeof(struct ifinfomsg));
 
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = index;
 	ifi->ifi_flags = IFF_UP;
 	ifi->ifi_change = IFF_UP;
 	if (mtu)
-		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+		netlink_put_u32(nlh, IFLA_MTU, mtu);
 	if (mac) {
-		mnl_attr_put(nlh, IFLA_ADDRESS, 6, mac);
-		mnl_attr_put_u32(nlh, IFLA_TXQLEN, TX_QUEUE_LEN);
+		netlink_put(nlh, IFLA_ADDRESS, mac, 6);
+		netlink_put_u32(nlh, IFLA_TXQLEN, TX_QUEUE_LEN);
 	}
 	batch_close(b, nlh);
 }
@@ -171,8 +168,7 @@ static void add_address(struct batch *b, int index, const struct addr *a,
 	struct nlmsghdr *nlh =
 		batch_add(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE,
 	                  v6 ? "IPv6 address" : "IPv4 address", v6);
-	struct ifaddrmsg *ifa =
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
+	struct ifaddrmsg *ifa = netlink_body(nlh, sizeof(struct ifaddrmsg));
 
 	ifa->ifa_family = family_of(a);
 	ifa->ifa_prefixlen = (uint8_t)prefix;
@@ -181,7 +177,7 @@ static void add_address(struct batch *b, int index, const struct addr *a,
 	put_addr(nlh, IFA_LOCAL, a);
 	put_addr(nlh, IFA_ADDRESS, a);
 	if (v6)
-		mnl_attr_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD);
+		netlink_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD);
 	batch_close(b, nlh);
 }
 
@@ -192,8 +188,7 @@ static void add_default_route(struct batch *b, int index,
 	struct nlmsghdr *nlh =
 		batch_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
 	                  v6 ? "IPv6 route" : "IPv4 route", v6);
-	struct rtmsg *rtm =
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct rtmsg));
+	struct rtmsg *rtm = netlink_body(nlh, sizeof(struct rtmsg));
 
 	rtm->rtm_family = family_of(gateway);
 	rtm->rtm_table = RT_TABLE_MAIN;
@@ -201,7 +196,7 @@ static void add_default_route(struct batch *b, int index,
 	rtm->rtm_scope = RT_SCOPE_UNIVERSE;
 	rtm->rtm_type = RTN_UNICAST;
 	put_addr(nlh, RTA_GATEWAY, gateway);
-	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)index);
+	netlink_put_u32(nlh, RTA_OIF, (uint32_t)index);
 	batch_close(b, nlh);
 }
 
@@ -210,14 +205,13 @@ static void add_neighbour(struct batch *b, int index, const struct addr *a)
 	bool v6 = !addr_is_ip4(a);
 	struct nlmsghdr *nlh = batch_add(
 		b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "neighbour", v6);
-	struct ndmsg *ndm =
-		mnl_nlmsg_put_extra_header(nlh, sizeof(struct ndmsg));
+	struct ndmsg *ndm = netlink_body(nlh, sizeof(struct ndmsg));
 
 	ndm->ndm_family = family_of(a);
 	ndm->ndm_ifindex = index;
 	ndm->ndm_state = NUD_PERMANENT;
 	put_addr(nlh, NDA_DST, a);
-	mnl_attr_put(nlh, NDA_LLADDR, 6, FRAME_PORT_MAC_HOST);
+	netlink_put(nlh, NDA_LLADDR, FRAME_PORT_MAC_HOST, 6);
 	batch_close(b, nlh);
 }
 
@@ -265,24 +259,24 @@ int ifconfig_veth(const char *ifname, const char *peer, int peer_ns,
 		return fd;
 	nlh = batch_add(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "veth",
 	                false);
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	netlink_body(nlh, sizeof(struct ifinfomsg));
+	netlink_put_str(nlh, IFLA_IFNAME, ifname);
 	if (mtu)
-		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+		netlink_put_u32(nlh, IFLA_MTU, mtu);
 	if (!gso)
-		mnl_attr_put_u32(nlh, IFLA_GSO_MAX_SEGS, 1);
-	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
-	veth = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+		netlink_put_u32(nlh, IFLA_GSO_MAX_SEGS, 1);
+	info = netlink_nest(nlh, IFLA_LINKINFO);
+	netlink_put_str(nlh, IFLA_INFO_KIND, "veth");
+	data = netlink_nest(nlh, IFLA_INFO_DATA);
+	veth = netlink_nest(nlh, VETH_INFO_PEER);
+	netlink_body(nlh, sizeof(struct ifinfomsg));
+	netlink_put_str(nlh, IFLA_IFNAME, peer);
 	if (mtu)
-		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)peer_ns);
-	mnl_attr_nest_end(nlh, veth);
-	mnl_attr_nest_end(nlh, data);
-	mnl_attr_nest_end(nlh, info);
+		netlink_put_u32(nlh, IFLA_MTU, mtu);
+	netlink_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)peer_ns);
+	netlink_nest_end(nlh, veth);
+	netlink_nest_end(nlh, data);
+	netlink_nest_end(nlh, info);
 	batch_close(&b, nlh);
 	return batch_run(&b, fd, NULL, err);
 }
@@ -297,10 +291,10 @@ int ifconfig_up(const char *ifname, struct error *err)
 	if (fd < 0)
 		return fd;
 	nlh = batch_add(&b, RTM_NEWLINK, 0, "far end of veth", false);
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi = netlink_body(nlh, sizeof(*ifi));
 	ifi->ifi_flags = IFF_UP;
 	ifi->ifi_change = IFF_UP;
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, ifname);
+	netlink_put_str(nlh, IFLA_IFNAME, ifname);
 	batch_close(&b, nlh);
 	return batch_run(&b, fd, NULL, err);
 }
@@ -314,18 +308,14 @@ static void write_sysctl(const char *path, const char *value)
 		          errno_text(errno));
 }
 
-void ifconfig_sysctls(uint32_t gid_first, uint32_t gid_last,
-                      const char *congestion)
+void ifconfig_sysctls(const char *ping_gids, const char *congestion)
 {
-	char range[32];
-
 	/* the interface inherits `default`; accept_dad is the larger of its
 	 * own and that of `all` */
 	write_sysctl("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
 	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_ra", "0");
-	snprintf(range, sizeof(range), "%u %u", gid_first, gid_last);
-	write_sysctl("/proc/sys/net/ipv4/ping_group_range", range);
+	write_sysctl("/proc/sys/net/ipv4/ping_group_range", ping_gids);
 	write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	/*
 	 * Many connections to one server: the ports of those that ended are

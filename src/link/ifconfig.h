@@ -19,12 +19,11 @@ struct ifconfig {
 /*
  * ifconfig_sysctls() - in the current network namespace, before the interface
  * is made: no duplicate address detection (ready before exec), no router
- * advertisement taken, ping sockets for gid_first..gid_last, every port
- * bindable, congestion control as given ("" : leave). What cannot be written
- * (a read-only /proc) is told at debug level and otherwise left.
+ * advertisement taken, ping sockets for these groups ("FIRST LAST"), every
+ * port bindable, congestion control as given ("" : leave). What cannot be
+ * written (a read-only /proc) is told at debug level and otherwise left.
  */
-void ifconfig_sysctls(uint32_t gid_first, uint32_t gid_last,
-                      const char *congestion);
+void ifconfig_sysctls(const char *ping_gids, const char *congestion);
 /*
  * ifconfig_apply() - loopback up; the interface gets link-layer address, MTU,
  * queue, addresses, default routes and permanent neighbour entries for
