@@ -183,8 +183,8 @@ fds()
 		    bare_ms = statistics.median(bare)
 		    over = statistics.median(ours) - bare_ms
 		    print(f"{over:.1f} ms over {bare_ms:.1f}", flush=True)
-		    # where unshare itself takes more than 4 ms, 2.5 times that
-		    if over <= max(bound, 2.5 * bare_ms if bare_ms > 4 else 0):
+		    # where unshare itself takes more than 6 ms, 1.5 times that
+		    if over <= max(bound, 1.5 * bare_ms if bare_ms > 6 else 0):
 		        sys.exit(0)
 		sys.exit(1)
 	PY
