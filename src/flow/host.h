@@ -35,13 +35,13 @@ struct flow_host_part {
 		uint32_t peek_off; /* where SO_PEEK_OFF stands */
 		uint32_t client;   /* HOST_UDP_CLIENT: which */
 	};
-	uint32_t end_off;    /* where the queue ended, if is_dry */
-	uint32_t taken;      /* bytes consumed, modulo 2^32 */
-	uint16_t unconsumed; /* bytes, at most HOST_DEFER_BYTES */
-	uint8_t deferred;    /* how often consume() put it off */
-	uint8_t kind;        /* enum host_kind */
-	uint8_t ttl;         /* as last set on the socket; 0: never */
-	bool has_peek_off : 1;
+	uint32_t end_off;      /* where the queue ended, if is_dry */
+	uint32_t taken;        /* bytes consumed, modulo 2^32 */
+	uint16_t unconsumed;   /* bytes, at most HOST_DEFER_BYTES */
+	uint8_t deferred;      /* how often consume() put it off */
+	uint8_t kind;          /* enum host_kind */
+	uint8_t ttl;           /* as last set on the socket; 0: never */
+	bool has_peek_off : 1; /* the kernel can */
 	bool is_ip4 : 1;
 	bool is_path : 1;   /* AF_UNIX */
 	bool is_dry : 1;    /* no event came since the queue's end was seen */
@@ -49,6 +49,9 @@ struct flow_host_part {
 	bool is_shared : 1; /* the app has it, too: tcp_share() */
 	bool is_wide : 1;   /* its receive buffer was made large */
 	bool has_fin : 1; /* the host's end of stream is queued, or an error */
+	bool is_peek_off : 1; /* SO_PEEK_OFF is on */
+	bool has_written : 1;
+	bool is_nodelay : 1;
 };
 
 /*

@@ -34,22 +34,20 @@ void host_tcp_probe(struct host *h)
 	h->has_peek_off6 = probe_family(AF_INET6);
 }
 
+/* What most connections never need is set when they do: set_nodelay(),
+ * peek_at(). */
 static void set_options(struct host *h, struct flow_host_part *part)
 {
-	int on = 1, zero = 0;
+	int on = 1;
 
-	/* segments were shaped by the app's kernel: Nagle would add delay */
-	setsockopt(part->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	/* a peer that vanished is noticed some day (F7) */
 	setsockopt(part->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	/* urgent data is inline on both frontends (T10) */
 	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	/* AF_UNIX streams have had it since 3.4 */
-	if (part->is_path ||
-	    (part->is_ip4 ? h->has_peek_off4 : h->has_peek_off6))
-		part->has_peek_off =
-			setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &zero,
-		                   sizeof(zero)) == 0;
+	part->has_peek_off = part->is_path || (part->is_ip4 ? h->has_peek_off4
+	                                                    : h->has_peek_off6);
+	part->is_peek_off = part->is_nodelay = false;
 }
 
 void host_tcp_adopt(void *user, struct flow_host_part *part, int fd,
@@ -91,13 +89,29 @@ int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
 	return rc < 0 ? rc : -EINPROGRESS;
 }
 
-/* #syscalls sendto */
+/*
+ * Segments were shaped by the app's kernel: Nagle would add delay. It holds
+ * back none that is the first.
+ */
+static void set_nodelay(struct flow_host_part *part)
+{
+	int on = 1;
+
+	if (part->has_written && !part->is_nodelay && !part->is_path) {
+		setsockopt(part->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		part->is_nodelay = true;
+	}
+	part->has_written = true;
+}
+
+/* #syscalls sendto setsockopt */
 ssize_t host_tcp_write(void *user, struct flow_host_part *part,
                        const void *data, size_t len)
 {
 	ssize_t n;
 
 	(void)user;
+	set_nodelay(part);
 	do
 		n = send(part->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -172,7 +186,10 @@ static ssize_t end_or_again(int fd)
 	}
 }
 
-/* At offset of the queue, as the kernel counts it. */
+/*
+ * At offset of the queue, as the kernel counts it. Where that is the start,
+ * and has always been, SO_PEEK_OFF is not needed.
+ */
 static ssize_t peek_at(struct host *h, struct flow_host_part *part,
                        uint32_t offset, void *buf, size_t len)
 {
@@ -184,6 +201,8 @@ static ssize_t peek_at(struct host *h, struct flow_host_part *part,
 			n = end_or_again(part->fd);
 		return n;
 	}
+	if (!part->is_peek_off)
+		part->peek_off = 0;
 	if (part->peek_off != offset) {
 		int at = (int)offset;
 
@@ -191,13 +210,15 @@ static ssize_t peek_at(struct host *h, struct flow_host_part *part,
 		               sizeof(at)) < 0)
 			return -errno;
 		part->peek_off = offset;
+		part->is_peek_off = true;
 	}
 	do
 		n = recv(part->fd, buf, len, MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	part->peek_off += (uint32_t)n;
+	if (part->is_peek_off)
+		part->peek_off += (uint32_t)n;
 	return n;
 }
 
@@ -212,6 +233,9 @@ ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,
 {
 	ssize_t n;
 
+	/* the last look but one: what is unread has to go anyway */
+	if (!offset && part->has_fin && !part->is_peek_off)
+		host_tcp_flush(part);
 	offset += part->unconsumed;
 	if (part->is_dry && offset == part->end_off)
 		return -EAGAIN;
@@ -342,6 +366,7 @@ ssize_t host_tcp_write_from(void *user, struct flow_host_part *part, int pipe,
                             size_t len)
 {
 	(void)user;
+	set_nodelay(part);
 	return spliced(pipe, part->fd, len);
 }
 
@@ -371,7 +396,7 @@ int host_tcp_share(void *user, struct flow_host_part *part, bool on)
 	setsockopt(part->fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
 	setsockopt(part->fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off));
 	setsockopt(part->fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof(off));
-	if (part->has_peek_off)
+	if (part->is_peek_off)
 		setsockopt(part->fd, SOL_SOCKET, SO_PEEK_OFF, &none,
 		           sizeof(none));
 	return part->fd;
@@ -399,6 +424,9 @@ void host_tcp_event(struct host *h, struct flow_id id,
 		if (!err && !(events & EPOLLOUT))
 			return;
 		part->kind = HOST_TCP;
+		/* what comes later has an event of its own */
+		part->is_dry = !(events & (EPOLLIN | EPOLLRDHUP));
+		part->end_off = 0;
 		flow_host_connected(h->ft, id, err, now);
 		/* the edge may have brought data, too; the frontend may have
 		   closed the flow: ids are looked up again below */

@@ -343,14 +343,17 @@ static void flush_one(struct tcp *tcp, struct conn *c, int64_t now)
 {
 	uint32_t owed = c->rcv_nxt - c->rcv_wup;
 
+	bool only_fin = owed == 1 && c->state == CONN_CLOSE_WAIT;
+
 	if (!owed && !c->ack_now)
 		return;
-	if (c->ack_now || c->quickacks || c->fin_rcvd || owed > c->rcv_mss) {
+	if (c->ack_now || owed > c->rcv_mss ||
+	    (!only_fin && (c->quickacks || c->fin_rcvd))) {
 		output_ack(tcp, c, now);
 		return;
 	}
 	if (c->ack_ns == TIME_NEVER) {
-		c->ack_ns = now + TCP_DELACK_NS;
+		c->ack_ns = now + (only_fin ? TCP_FIN_ACK_NS : TCP_DELACK_NS);
 		timer_update(tcp, c);
 	}
 }

@@ -28,6 +28,9 @@
 #define TCP_REORDER_MIN_NS (2 * NS_PER_MS)
 #define TCP_PTO_MIN_NS (10 * NS_PER_MS)
 #define TCP_DELACK_NS (40 * NS_PER_MS)
+/* A host that answers a FIN with its own carries the ACK. No nearer than the
+ * tick of a kernel of 250 Hz: the clock need not be programmed for it. */
+#define TCP_FIN_ACK_NS (6 * NS_PER_MS)
 #define TCP_TIME_WAIT_NS (2 * NS_PER_S)
 #define TCP_USER_TIMEOUT_NS (120 * NS_PER_S)
 #define TCP_KEEP_IDLE_NS (7200 * NS_PER_S)
