@@ -122,6 +122,11 @@ void flow_table_free(struct flow_table *ft);
 _must_check_ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
                                uint64_t app_ref, int64_t now,
                                struct flow_id *id);
+/*
+ * flow_tcp_is_connected() - right after flow_tcp_open(), for who can use the
+ * answer at once: true, and frontend_ops.tcp_connected() will not follow.
+ */
+bool flow_tcp_is_connected(struct flow_table *ft, struct flow_id id);
 /* As stack_ops.tcp_write / tcp_peek / tcp_consume / tcp_shutdown. */
 ssize_t flow_tcp_write(struct flow_table *ft, struct flow_id id,
                        const void *data, size_t len);

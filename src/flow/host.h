@@ -64,6 +64,9 @@ struct host_ops {
 	int (*tcp_connect)(void *user, struct flow_id id,
 	                   struct flow_host_part *part,
 	                   const struct endpoint *to);
+	/* just after it: true, if it is connected already (a peer on the same
+	   machine mostly is); then flow_host_connected() will not follow */
+	bool (*tcp_is_connected)(void *user, struct flow_host_part *part);
 	ssize_t (*tcp_write)(void *user, struct flow_host_part *part,
 	                     const void *data, size_t len);
 	ssize_t (*tcp_peek)(void *user, struct flow_host_part *part,

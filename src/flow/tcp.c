@@ -90,6 +90,18 @@ int flow_tcp_open(struct flow_table *ft, const struct tuple *t,
 	return rc;
 }
 
+bool flow_tcp_is_connected(struct flow_table *ft, struct flow_id id)
+{
+	struct flow *f = flow_get(ft, id);
+
+	if (!f || f->kind != FLOW_TCP || f->state != FLOW_CONNECTING ||
+	    !ft->rooms.host->tcp_is_connected(ft->rooms.host_user, &f->host))
+		return false;
+	ft->connecting--;
+	f->state = FLOW_OPEN;
+	return true;
+}
+
 /* A live TCP flow that may carry bytes, or NULL. */
 static struct flow *open_flow(struct flow_table *ft, struct flow_id id)
 {

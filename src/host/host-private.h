@@ -54,6 +54,7 @@ void host_read_errors(struct host *h, struct flow_id id, int fd, int64_t now);
 void host_tcp_probe(struct host *h);
 int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
                      const struct endpoint *to);
+bool host_tcp_is_connected(void *user, struct flow_host_part *part);
 ssize_t host_tcp_write(void *user, struct flow_host_part *part,
                        const void *data, size_t len);
 ssize_t host_tcp_peek(void *user, struct flow_host_part *part, uint32_t offset,

@@ -268,6 +268,7 @@ static void close_part(void *user, struct flow_host_part *part, bool reset)
 
 static const struct host_ops ops = {
 	.tcp_connect = host_tcp_connect,
+	.tcp_is_connected = host_tcp_is_connected,
 	.tcp_write = host_tcp_write,
 	.tcp_peek = host_tcp_peek,
 	.tcp_consume = host_tcp_consume,

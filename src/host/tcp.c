@@ -89,6 +89,21 @@ int host_tcp_connect(void *user, struct flow_id id, struct flow_host_part *part,
 	return rc < 0 ? rc : -EINPROGRESS;
 }
 
+/* #syscalls:sockets getpeername */
+bool host_tcp_is_connected(void *user, struct flow_host_part *part)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	(void)user;
+	/* ENOTCONN in SYN-SENT, and when it was refused */
+	if (part->kind != HOST_TCP_CONNECTING ||
+	    getpeername(part->fd, (struct sockaddr *)&ss, &len) < 0)
+		return false;
+	part->kind = HOST_TCP;
+	return true;
+}
+
 /*
  * Segments were shaped by the app's kernel: Nagle would add delay. It holds
  * back none that is the first.

@@ -165,6 +165,17 @@ static int64_t host_connect(struct sockets *s, struct call *c, struct sock *sk,
 	sk->flags &= ~(uint32_t)SK_F_TOLD;
 	if (nonblock && direct_swap(s, c, sk, true) == 0)
 		return -EINPROGRESS;
+	/*
+	 * Who would wait for it, and need not, sees no pending connect: the
+	 * pair is not filled and drained, the call not held and read again.
+	 */
+	if (!nonblock && !s->config.direct &&
+	    flow_tcp_is_connected(s->ft, sk->flow)) {
+		sk->state = SK_RELAY;
+		sk->err = 0;
+		relay_start(s, sk, false, now);
+		return 0;
+	}
 	pair_fill(sk);
 	return wait_or_progress(s, c, sk, nonblock, now);
 }

@@ -106,7 +106,10 @@ def published_exchange(kind, mode, ms, rr, spared):
 def asked(run, words):
     """Tells the program inside, and its JSON"""
     run.say(words + "\n")
-    return json.loads(run.until(b"}\n") + "}")
+    answer = json.loads(run.until(b"}\n") + "}")
+    if "ended" in answer:
+        raise RuntimeError(f"cannot do \"{words}\"")
+    return answer
 
 
 def crowd(mode, flows, ms, rr, spared):
@@ -114,7 +117,8 @@ def crowd(mode, flows, ms, rr, spared):
     Bytes and descriptors of the relay for each idle flow, its CPU while nothing
     happens, and small exchanges through the crowd beside those before it
     """
-    script = f"timeout 90 {rr} idle {mode.address} {m.RR_PORT} 0"
+    script = (f"timeout 90 {rr} idle {mode.address} {m.RR_PORT} 0 || "
+              """echo '{"ended": true}'""")
     run = m.Run(mode, script, spared, pin=True, limit=120)
     try:
         time.sleep(0.3)  # who only launched has ended by then

@@ -75,6 +75,43 @@ static void refused_is_refused(void **state)
 	finish();
 }
 
+/* On the machine itself a connect is over when it returns; who asks then is
+ * not told again, and bytes pass. */
+static void connected_at_once(void **state)
+{
+	struct flow_id id;
+	struct tuple t = {0};
+	char buf[10];
+	int at, fd, rc;
+
+	(void)state;
+	start(true);
+	at = listener(false, &t.host);
+	assert_int_equal(flow_tcp_open(h.ft, &t, 1, loop_clock(), &id), 0);
+	assert_true(flow_tcp_is_connected(h.ft, id));
+	assert_false(flow_tcp_is_connected(h.ft, id));
+	assert_int_equal(flow_tcp_write(h.ft, id, "there", 5), 5);
+	fd = accept(at, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(recv(fd, buf, sizeof(buf), 0), 5);
+	assert_int_equal(send(fd, "back", 4, 0), 4);
+	wait_for(is_readable);
+	assert_int_equal(flow_tcp_peek(h.ft, id, 0, buf, sizeof(buf)), 4);
+	assert_int_equal(h.connected, 0);
+	close(fd);
+	close(at);
+	/* a refusal is none, and is told */
+	close(listener(false, &t.host));
+	rc = flow_tcp_open(h.ft, &t, 2, loop_clock(), &id);
+	if (rc == 0) {
+		assert_false(flow_tcp_is_connected(h.ft, id));
+		wait_for(is_refused);
+		rc = h.err;
+	}
+	assert_int_equal(rc, -ECONNREFUSED);
+	finish();
+}
+
 static void pattern(uint8_t *p, size_t len, size_t at)
 {
 	for (size_t i = 0; i < len; i++)
@@ -346,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_is_refused),
+		cmocka_unit_test(connected_at_once),
 		cmocka_unit_test(peeks_with_peek_off),
 		cmocka_unit_test(peeks_without_peek_off),
 		cmocka_unit_test(reset_stays_reset),
