@@ -67,7 +67,8 @@ not_seen()
 		restart_syscall   after SIGSTOP in a timed wait
 		clock_gettime     where there is no vDSO
 		mremap            of a large table that grows
-		brk               free(3) of much at once
+		brk?              malloc(3) beyond the end of the heap
+		munmap?           free(3) of a large table
 		# others of a family: on older kernels, other machines and libraries
 		epoll_wait
 		epoll_pwait
