@@ -6,7 +6,6 @@
 #include "launch/launch.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,12 +145,12 @@ static int run(struct cli *c, char **argv)
 
 /*
  * Tables are made whole at the start, most of them stay empty, and all live
- * until the exit. From the end of the heap calloc(3) takes fresh pages and
- * leaves them alone, so that one costs memory only where it is used; what is
- * left over there it clears by hand, so nothing is: not what libc has taken
- * for itself before main(), and no padding. Nothing is given back before the
- * exit: that takes a call and a flush of the TLB each time, and the exit does
- * it at once.
+ * until the exit. What calloc(3) takes from a heap that has room it clears by
+ * hand, page by page; a mapping costs a page only where one is used. So large
+ * ones are mappings, and the heap has no room to spare: not what libc has
+ * taken for itself before main(), and no padding. What opendir(3) takes, 32
+ * KiB, stays on the heap: the processes behind flows are looked for in
+ * hundreds of directories.
  */
 static void tune_malloc(void)
 {

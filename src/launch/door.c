@@ -179,8 +179,8 @@ int door_resolve(struct door_spec *spec, struct error *err)
 	if (spec->is_resolved)
 		return 0;
 	rc = lookup_host(spec->host, &spec->to.addr);
-	if (rc == -ENOENT)
-		return error_set(err, rc,
+	if (rc == -ENODATA)
+		return error_set(err, -ENOENT,
 		                 "--forward %s: the host cannot find %s; write "
 		                 "its address",
 		                 spec->text, spec->host);

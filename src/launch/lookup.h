@@ -9,8 +9,8 @@
 /*
  * lookup_host() - the first address of name by all that nsswitch.conf(5) asks,
  * which getent(1) does for us: a statically linked program cannot load those
- * modules (HACKING.md). Blocks as getaddrinfo(3) does. 0; -ENOENT: there is
- * none; or another negative errno: getent cannot be run.
+ * modules (HACKING.md). Blocks as getaddrinfo(3) does. 0; -ENODATA: there
+ * is none; or another negative errno: getent cannot be run.
  */
 _must_check_ int lookup_host(const char *name, struct addr *out);
 

@@ -348,6 +348,9 @@ socket.socket().bind(("0.0.0.0", 5433))'
 	refuses '*write PORT:HOST:HOSTPORT*' -L 10.0.2.100:1:192.0.2.2:1
 	refuses '*write /PATH:PORT*' --host-unix run/sock:1
 	refuses '*the host cannot find nowhere.invalid*' -L 1:nowhere.invalid:1
+	run -125 env -i PATH=/nowhere "$POSTERN" do \
+		-L 1:nowhere.invalid:1 -- touch ran
+	[[ $output == *"cannot run getent"* ]]
 	refuses '*cannot be enforced with --network=none*' --network=none \
 		--host-port 5432
 	[ ! -e ran ]
