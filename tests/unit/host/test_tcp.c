@@ -3,6 +3,8 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 /* A listener on loopback; *to is where it listens. */
 static int listener(bool is_ip6, struct endpoint *to)
@@ -109,6 +111,42 @@ static void connected_at_once(void **state)
 		rc = h.err;
 	}
 	assert_int_equal(rc, -ECONNREFUSED);
+	finish();
+}
+
+/* Our socket of the connection whose other end is fd. */
+static int other_end(int fd)
+{
+	struct sockaddr_in want, is;
+	socklen_t len = sizeof(want);
+
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&want, &len), 0);
+	for (int i = 3; i < 100; i++) {
+		len = sizeof(is);
+		if (!getsockname(i, (struct sockaddr *)&is, &len) &&
+		    is.sin_family == AF_INET && is.sin_port == want.sin_port)
+			return i;
+	}
+	return -1;
+}
+
+/* No segment of the app's waits for the ACK of the one before (Nagle). */
+static void second_write_does_not_wait(void **state)
+{
+	struct flow_id id;
+	socklen_t len = sizeof(int);
+	int fd, on = 0;
+
+	(void)state;
+	start(true);
+	fd = open_pair(false, &id);
+	assert_int_equal(flow_tcp_write(h.ft, id, "a", 1), 1);
+	assert_int_equal(flow_tcp_write(h.ft, id, "b", 1), 1);
+	assert_int_equal(
+		getsockopt(other_end(fd), IPPROTO_TCP, TCP_NODELAY, &on, &len),
+		0);
+	assert_int_equal(on, 1);
+	close(fd);
 	finish();
 }
 
@@ -384,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_is_refused),
 		cmocka_unit_test(connected_at_once),
+		cmocka_unit_test(second_write_does_not_wait),
 		cmocka_unit_test(peeks_with_peek_off),
 		cmocka_unit_test(peeks_without_peek_off),
 		cmocka_unit_test(reset_stays_reset),
