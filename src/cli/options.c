@@ -420,9 +420,3 @@ int cli_options_environment(struct cli *c, struct error *err)
 	}
 	return 0;
 }
-
-void cli_options_fini(struct cli *c)
-{
-	while (c->nkept)
-		free(c->kept[--c->nkept]);
-}

@@ -137,8 +137,6 @@ _must_check_ int option_parse_fd(const struct option *o, const char *value,
 /* cli_settle_doors() - finds what doors lead to; holds them against the rules
  */
 _must_check_ int cli_settle_doors(struct cli *c, struct error *err);
-/* cli_options_fini() - frees what they kept */
-void cli_options_fini(struct cli *c);
 
 /* option_parse_bool() - Go's spellings. 0 or -EINVAL. */
 _must_check_ int option_parse_bool(const char *text, bool *out);
